@@ -1,0 +1,162 @@
+package devicetest
+
+import (
+	"math"
+
+	"openrs/stages/device"
+)
+
+// Gradients of weights are chains in float32 over the rows, one rounding a row: what is already in dw
+// is the start of the chain, so that splitting the rows over calls gives the same bits.
+func accumulate(dw *float32, x float64) { *dw = float32(float64(*dw) + x) }
+
+// MatMulBackward implements [device.Backward].
+func (d *Reference) MatMulBackward(dx, dy device.Tensor, w device.Weight, add bool) {
+	const op = "MatMulBackward"
+	m, out, in := weightOf(op, w), open(op, "dx", dx), open(op, "dy", dy)
+	check(m.grad, op, "the weight was made without grad")
+	in.want(in.rows, m.out)
+	out.want(in.rows, m.in)
+	for r := range in.rows {
+		sum := make([]float64, m.in)
+		for o, g := range m.input(in.row(r)) {
+			for i, v := range m.row(o) {
+				sum[i] += g * float64(v)
+			}
+		}
+		for i, s := range sum {
+			set(&out.row(r)[i], float32(s), add)
+		}
+	}
+}
+
+func set(dst *float32, x float32, add bool) {
+	if add {
+		x += *dst
+	}
+	*dst = x
+}
+
+// WeightGrad implements [device.Backward].
+func (d *Reference) WeightGrad(dw, dy, x device.Tensor) {
+	const op = "WeightGrad"
+	g, out, in := open(op, "dw", dw), open(op, "dy", dy), open(op, "x", x)
+	in.want(out.rows, in.cols)
+	g.want(out.cols, in.cols)
+	for r := range out.rows {
+		for o, y := range out.row(r) {
+			dw := g.row(o)
+			for i, v := range in.row(r) {
+				accumulate(&dw[i], float64(y)*float64(v))
+			}
+		}
+	}
+}
+
+// BiasGrad implements [device.Backward].
+func (d *Reference) BiasGrad(db, dy device.Tensor) {
+	g, out := open("BiasGrad", "db", db), open("BiasGrad", "dy", dy)
+	g.want(1, out.cols)
+	for r := range out.rows {
+		for c, y := range out.row(r) {
+			accumulate(&g.row(0)[c], float64(y))
+		}
+	}
+}
+
+// RMSNormBackward implements [device.Backward]. With r = 1/sqrt(mean(x²) + eps) and
+// s = Σ w·dy·x: dx = r·w·dy − x·r³·s/Cols.
+func (d *Reference) RMSNormBackward(dx, dw, dy, x, w device.Tensor, eps float32, add bool) {
+	const op = "RMSNormBackward"
+	gx, gw, out, in, scale := open(op, "dx", dx), open(op, "dw", dw), open(op, "dy", dy), open(op, "x", x), open(op, "w", w)
+	gx.want(in.rows, in.cols)
+	out.want(in.rows, in.cols)
+	gw.want(1, in.cols)
+	scale.want(1, in.cols)
+	for r := range in.rows {
+		inv := inverseRMS(in.row(r), eps)
+		var s float64
+		for c, v := range in.row(r) {
+			s += float64(scale.row(0)[c]) * float64(out.row(r)[c]) * float64(v)
+		}
+		for c, v := range in.row(r) {
+			g := float64(out.row(r)[c])
+			accumulate(&gw.row(0)[c], g*float64(v)*inv)
+			set(&gx.row(r)[c], float32(inv*float64(scale.row(0)[c])*g-float64(v)*inv*inv*inv*s/float64(in.cols)), add)
+		}
+	}
+}
+
+// SwiGLUBackward implements [device.Backward].
+func (d *Reference) SwiGLUBackward(dGateUp, dy, gateUp device.Tensor) {
+	const op = "SwiGLUBackward"
+	grad, out, in := open(op, "dGateUp", dGateUp), open(op, "dy", dy), open(op, "gateUp", gateUp)
+	in.want(out.rows, 2*out.cols)
+	grad.want(out.rows, 2*out.cols)
+	for r := range out.rows {
+		for c, y := range out.row(r) {
+			g, u := float64(in.row(r)[c]), float64(in.row(r)[out.cols+c])
+			s := sigmoid(g)
+			grad.row(r)[c] = float32(float64(y) * u * s * (1 + g*(1-s)))
+			grad.row(r)[out.cols+c] = float32(float64(y) * g * s)
+		}
+	}
+}
+
+// ScatterAddRows implements [device.Backward].
+func (d *Reference) ScatterAddRows(dx, dy device.Tensor, rows []int32) {
+	const op = "ScatterAddRows"
+	dst, src := open(op, "dx", dx), open(op, "dy", dy)
+	src.want(src.rows, dst.cols)
+	checkIndices(op, "rows", rows, src.rows, dst.rows)
+	for i, r := range rows {
+		for c, g := range src.row(i) {
+			dst.row(int(r))[c] += g
+		}
+	}
+}
+
+// LogProbsBackward implements [device.Backward]. With p = softmax(z), z = logits/T:
+// dlogit[j] = dlogp·([j is the target] − p[j])/T.
+func (d *Reference) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.Weight, targets []int32, temperature []float32, add bool) {
+	const op = "LogProbsBackward"
+	m, gh, gw := weightOf(op, w), open(op, "dh", dh), open(op, "dw", dw)
+	up, norm, in := open(op, "dlogp", dlogp), open(op, "lse", lse), open(op, "h", h)
+	check(m.grad, op, "the weight was made without grad")
+	in.want(in.rows, m.in)
+	gh.want(in.rows, m.in)
+	gw.want(m.out, m.in)
+	up.want(in.rows, 1)
+	norm.want(in.rows, 1)
+	checkIndices(op, "targets", targets, in.rows, m.out)
+	check(len(temperature) == in.rows, op, "%d temperatures for %d rows", len(temperature), in.rows)
+	for r := range in.rows {
+		t, g := float64(temperature[r]), float64(up.row(r)[0])
+		sum, h, x := make([]float64, m.in), in.row(r), m.input(in.row(r))
+		for o := range m.out {
+			dlogit, dwo := -g*math.Exp(float64(m.dot(x, o))/t-float64(norm.row(r)[0]))/t, gw.row(o)
+			if o == int(targets[r]) {
+				dlogit += g / t
+			}
+			for i, v := range m.row(o) {
+				sum[i] += dlogit * float64(v)
+				accumulate(&dwo[i], dlogit*float64(h[i]))
+			}
+		}
+		for i, s := range sum {
+			set(&gh.row(r)[i], float32(s), add)
+		}
+	}
+}
+
+// EmbedGrad implements [device.Backward].
+func (d *Reference) EmbedGrad(dTable, dy device.Tensor, ids []int32) {
+	g, out := open("EmbedGrad", "dTable", dTable), open("EmbedGrad", "dy", dy)
+	out.want(out.rows, g.cols)
+	checkIndices("EmbedGrad", "ids", ids, out.rows, g.rows)
+	for r, id := range ids {
+		for c, y := range out.row(r) {
+			g.row(int(id))[c] += y
+		}
+	}
+}
