@@ -1,0 +1,33 @@
+//go:build !amd64 || purego
+
+package kernel
+
+// This file stands in for the assembly where there is none: best is [Portable], so that [New] makes no
+// set that could reach the functions below it.
+
+func best() Level { return Portable }
+
+func (s *Set) packPanelTransposed(dst, w []float32, ldw, rows, k int) {
+	packPanelPortable(dst, w, ldw, rows, k)
+}
+
+func pause(int) {}
+
+const noAssembly = "kernel: no assembly in this build"
+
+func gemmSIMD(Level, *gemm, *Scratch)                         { panic(noAssembly) }
+func gemmTASIMD(Level, *gemmTA, *Scratch)                     { panic(noAssembly) }
+func expSIMD(Level, []float32, []float32)                     { panic(noAssembly) }
+func expSumSIMD(Level, []float32, []float32, float32) float32 { panic(noAssembly) }
+func maxSIMD(Level, []float32) float32                        { panic(noAssembly) }
+func sumSIMD(Level, []float32) float32                        { panic(noAssembly) }
+func dotSIMD(Level, []float32, []float32) float32             { panic(noAssembly) }
+func axpySIMD(Level, []float32, float32, []float32)           { panic(noAssembly) }
+func scaleSIMD(Level, []float32, float32)                     { panic(noAssembly) }
+func addToSIMD(Level, []float32, []float32)                   { panic(noAssembly) }
+func mulSIMD(_ Level, _, _, _ []float32)                      { panic(noAssembly) }
+func swigluSIMD(_ Level, _, _, _ []float32)                   { panic(noAssembly) }
+func swigluBackwardSIMD(_ Level, _, _, _, _, _ []float32)     { panic(noAssembly) }
+func normScaleSIMD(_ Level, _, _, _ []float32, _ float32)     { panic(noAssembly) }
+func ropeSIMD(_ Level, _, _, _ []float32, _ float32)          { panic(noAssembly) }
+func adamwSIMD(_ Level, _, _, _, _ []float32, _ *AdamWConst)  { panic(noAssembly) }
