@@ -1,0 +1,61 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"openrs/stages/device"
+	"openrs/stages/device/cpu/kernel"
+)
+
+// TestLimits checks that both limits are plausible numbers, and that the memory goes back.
+func TestLimits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	for _, level := range kernel.Levels() {
+		t.Run(fmt.Sprint(level), func(t *testing.T) {
+			d, err := New(Options{Threads: 3, Kernels: level.String()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			if d.Threads() != 3 {
+				t.Errorf("%d threads, want 3", d.Threads())
+			}
+			gflops, err := d.ArithmeticLimit(device.F32)
+			if err != nil || !(gflops > 0.01 && gflops < 1e5) {
+				t.Errorf("arithmetic: %g GFLOP/s, error %v", gflops, err)
+			}
+			memory, err := d.MemoryLimit()
+			if err != nil || !(memory > 0.01 && memory < 1e5) {
+				t.Errorf("memory: %g GB/s, error %v", memory, err)
+			}
+			if len(d.live) != 0 {
+				t.Errorf("%d buffers left", len(d.live))
+			}
+			t.Logf("%s: %.1f GFLOP/s, %.1f GB/s", d.Name(), gflops, memory)
+		})
+	}
+}
+
+func TestLimitsErrors(t *testing.T) {
+	d, err := New(Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.ArithmeticLimit(device.BF16); !errors.Is(err, ErrBF16) {
+		t.Errorf("bf16: %v", err)
+	}
+	if _, err := d.ArithmeticLimit(9); err == nil {
+		t.Error("no error for an unknown type")
+	}
+	d.Close()
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic after Close")
+		}
+	}()
+	d.MemoryLimit()
+}

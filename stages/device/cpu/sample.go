@@ -1,0 +1,230 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"openrs/stages/device"
+)
+
+// Sample implements [device.Decoding]. It fails, naming the row, when a row of logits holds a NaN or
+// +Inf or nothing but −Inf, and when a parameter is out of range; ids and logp are then undefined.
+//
+// A row without truncation takes two passes: the chunked log-sum-exp that LogProbs uses, which leaves
+// the mass of every chunk, and a walk through the one chunk in which the cumulative distribution passes
+// U. With top-k or top-p the border of what is kept is found by selection, without sorting.
+func (d *Device) Sample(logits device.Tensor, params []device.Sampling, ids []int32, logp []float32) error {
+	const op = "Sample"
+	m := d.view(op, "logits", logits)
+	if len(params) != m.rows || len(ids) != m.rows || len(logp) != m.rows {
+		panic(fmt.Sprintf("device: %s: %d parameters, %d ids and %d log-probabilities for %d rows", op, len(params), len(ids), len(logp), m.rows))
+	}
+	faults := grow(&d.shared.faults, m.rows)
+	d.split(m.rows, 1, float64(m.cols)*2*mathCost+10*callCost, func(t *worker, lo, hi int) {
+		for r := lo; r < hi; r++ {
+			faults[r] = d.sampleRow(t, m.row(r), params[r], &ids[r], &logp[r])
+		}
+	})
+	for r, err := range faults {
+		if err != nil {
+			return fmt.Errorf("cpu: sample: row %d: %w", r, err)
+		}
+	}
+	return nil
+}
+
+// checkSampling says which parameter is out of range.
+func checkSampling(p device.Sampling) error {
+	in01 := func(x float64) bool { return x >= 0 && x <= 1 }
+	switch {
+	case !(p.Temperature >= 0) || math.IsInf(float64(p.Temperature), 1):
+		return fmt.Errorf("temperature %v is not 0 or a positive number", p.Temperature)
+	case p.TopK < 0:
+		return fmt.Errorf("top-k %d is negative", p.TopK)
+	case !in01(float64(p.TopP)):
+		return fmt.Errorf("top-p %v is outside [0, 1]", p.TopP)
+	case !in01(float64(p.MinP)):
+		return fmt.Errorf("min-p %v is outside [0, 1]", p.MinP)
+	case !(p.U >= 0 && p.U < 1):
+		return fmt.Errorf("u %v is outside [0, 1)", p.U)
+	}
+	return nil
+}
+
+// logitRow is a row of logits on its way through sampling: z over the temperature, e = exp(z − top) chunk by
+// chunk with the top that held when the chunk was read, and that top.
+type logitRow struct {
+	z, e, tops []float32
+	masses     []float64
+	softmaxSum
+}
+
+// chunk returns the bounds of chunk c.
+func (x *logitRow) chunk(c int) (lo, hi int) {
+	return c * device.VocabChunk, min((c+1)*device.VocabChunk, len(x.z))
+}
+
+func (d *Device) sampleRow(t *worker, logits []float32, p device.Sampling, id *int32, logp *float32) error {
+	if err := checkSampling(p); err != nil {
+		return err
+	}
+	if len(logits) == 0 {
+		return fmt.Errorf("no logits")
+	}
+	x := d.readRow(t, logits, p.Temperature)
+	if err := x.check(logits); err != nil {
+		return err
+	}
+	var token int
+	switch {
+	case p.Temperature == 0:
+		token = first(logits, d.set.Max(logits))
+	case p.TopK == 0 && (p.TopP == 0 || p.TopP == 1) && p.MinP == 0:
+		token = x.draw(p.U)
+	default:
+		x.level(d)
+		token = x.drawKept(t, p)
+	}
+	*id = int32(token)
+	*logp = float32(float64(x.z[token]) - x.logSumExp())
+	return nil
+}
+
+// readRow scales the logits and sums them up as LogProbs does.
+func (d *Device) readRow(t *worker, logits []float32, temperature float32) *logitRow {
+	n, x := len(logits), &t.logits
+	chunks := (n + device.VocabChunk - 1) / device.VocabChunk
+	buf := t.floats(2*n + chunks)
+	x.z, x.e, x.tops = cut(&buf, n), cut(&buf, n), cut(&buf, chunks)
+	x.masses = grow(&x.masses, chunks)
+	x.softmaxSum = newSoftmaxSum()
+	if inv := inverseTemperature(temperature); inv == 1 {
+		x.z = logits
+	} else {
+		copy(x.z, logits)
+		d.set.Scale(x.z, inv)
+	}
+	for c := range chunks {
+		lo, hi := x.chunk(c)
+		x.masses[c] = x.add(d.set, x.e[lo:hi], x.z[lo:hi], false)
+		x.tops[c] = x.top
+	}
+	// Each chunk is relative to the top of its time: bring the masses to the final one.
+	for c, top := range x.tops {
+		if top != x.top && x.masses[c] != 0 {
+			x.masses[c] *= math.Exp(float64(top) - float64(x.top))
+		}
+	}
+	return x
+}
+
+// check reports logits without a distribution.
+func (x *logitRow) check(logits []float32) error {
+	switch {
+	case x.top != x.top:
+		return fmt.Errorf("logit %d is NaN", first(logits, x.top))
+	case math.IsInf(float64(x.top), 1):
+		return fmt.Errorf("logit %d is +Inf, or its quotient by the temperature", first(x.z, x.top))
+	case math.IsInf(float64(x.top), -1):
+		return fmt.Errorf("all logits are -Inf")
+	}
+	return nil
+}
+
+// first returns the index of the first element equal to v, or the first NaN if v is NaN.
+func first(x []float32, v float32) int {
+	if v != v {
+		return slices.IndexFunc(x, func(y float32) bool { return y != y })
+	}
+	return slices.Index(x, v)
+}
+
+// total is the sum of e over all tokens.
+func (x *logitRow) total() float64 {
+	var sum float64
+	for _, mass := range x.masses {
+		sum += mass
+	}
+	return sum
+}
+
+// draw returns the first token whose cumulative probability is above u, over all tokens.
+func (x *logitRow) draw(u float64) int {
+	want, c := u*x.total(), 0
+	for c < len(x.masses)-1 && want >= x.masses[c] {
+		want -= x.masses[c]
+		c++
+	}
+	// Rounding may lead past everything, to an empty last chunk: then it is the last token that counts.
+	for x.masses[c] == 0 {
+		want = math.Inf(1)
+		c--
+	}
+	lo, hi := x.chunk(c)
+	// Within the chunk in its own unit, e.
+	if x.tops[c] != x.top {
+		want /= math.Exp(float64(x.tops[c]) - float64(x.top))
+	}
+	var sum float64
+	last := lo
+	for i, e := range x.e[lo:hi] {
+		if e == 0 {
+			continue
+		}
+		last = lo + i
+		if sum += float64(e); sum > want {
+			break
+		}
+	}
+	return last
+}
+
+// level brings e of all chunks to the final top.
+func (x *logitRow) level(d *Device) {
+	for c, top := range x.tops {
+		if top != x.top {
+			lo, hi := x.chunk(c)
+			d.set.ExpSum(x.e[lo:hi], x.z[lo:hi], x.top)
+		}
+	}
+}
+
+// drawKept draws among the tokens that top-k, top-p and min-p keep. e is level.
+func (x *logitRow) drawKept(t *worker, p device.Sampling) int {
+	border := candidate{z: float32(math.Inf(-1)), id: int32(len(x.z))}
+	topP := p.TopP > 0 && p.TopP < 1
+	if p.TopK > 0 && p.TopK < len(x.z) || topP {
+		mass := math.Inf(1)
+		if topP {
+			mass = float64(p.TopP) * x.total()
+		}
+		border = x.border(t, p.TopK, mass)
+	}
+	// Most tokens fall to one comparison; what remains is checked exactly. Min-p is a bound on e, which
+	// is 1 for the most probable token.
+	lowest, least := border.z, float64(p.MinP)
+	if least > 0 {
+		lowest = max(lowest, float32(float64(x.top)+math.Log(least)-1e-3*(1+math.Abs(float64(x.top)))))
+	}
+	kept := t.cand[:0]
+	var total float64
+	for i, z := range x.z {
+		if z < lowest {
+			continue
+		}
+		c := candidate{z: z, e: x.e[i], id: int32(i)}
+		if c.e > 0 && float64(c.e) >= least && !border.before(c) {
+			kept = append(kept, c)
+			total += float64(c.e)
+		}
+	}
+	t.cand = kept
+	var sum float64
+	for _, c := range kept {
+		if sum += float64(c.e); sum > p.U*total {
+			return int(c.id)
+		}
+	}
+	return int(kept[len(kept)-1].id)
+}
