@@ -1,0 +1,113 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"openrs/stages"
+	"openrs/stages/backend"
+	"openrs/stages/model"
+	"openrs/stages/pretrained"
+	"openrs/stages/roofline"
+)
+
+// Flags are the flags of the command.
+func Flags() []cli.Flag {
+	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), []cli.Flag{
+		&cli.IntSliceFlag{Name: "batch", Value: cli.NewIntSlice(1, 8, 32), Usage: "`SIZES`: sequences that decode together, each measured by itself"},
+		&cli.IntFlag{Name: "prompt-tokens", Value: 512, Usage: "length of each prompt"},
+		&cli.IntFlag{Name: "new-tokens", Value: 64, Usage: "decode steps to measure"},
+		&cli.IntFlag{Name: "prefill-chunk", Usage: "prompt tokens computed in a step (0: 1,024)"},
+	})
+}
+
+// Result is one line of output.
+type Result struct {
+	Model        string `json:"model"`
+	Device       string `json:"device"`
+	DType        string `json:"dtype"`
+	Batch        int    `json:"batch"`
+	PromptTokens int    `json:"prompt_tokens"`
+	NewTokens    int    `json:"new_tokens"`
+
+	// TokensPerSecond is of decoding, all sequences together.
+	TokensPerSecond        float64 `json:"tokens_per_second"`
+	PrefillTokensPerSecond float64 `json:"prefill_tokens_per_second"`
+	// WeightBytes is what a decode step reads of the weights; it reads the cache besides.
+	WeightBytes   int64   `json:"weight_bytes"`
+	Memory        float64 `json:"memory_gb_per_second"` // weights and cache read in decoding
+	GFLOPS        float64 `json:"gflops"`               // of decoding
+	PrefillGFLOPS float64 `json:"prefill_gflops"`
+	roofline.Limits
+}
+
+// Run writes one JSON object a line for each batch size, with limits measured just before it.
+func Run(ctx context.Context, env *stages.Env) error {
+	source, err := pretrained.Open(env.String("model"), uint64(env.Int64("seed")))
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	var plans []Options
+	for _, batch := range env.IntSlice("batch") {
+		opt := Options{
+			Batch: batch, PromptTokens: env.Int("prompt-tokens"), NewTokens: env.Int("new-tokens"),
+			PrefillChunk: env.Int("prefill-chunk"), Seed: env.Int64("seed"),
+		}
+		if err := opt.check(source.Config.MaxPositions); err != nil {
+			return err
+		}
+		plans = append(plans, opt)
+	}
+	dev, err := backend.Open(env.Context)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	m, err := model.New(dev, source.Config, model.Options{})
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := source.Load(m); err != nil {
+		return err
+	}
+	cost := roofline.NewCost(source.Config, m.Options().DType)
+	out := json.NewEncoder(env.App.Writer)
+	for _, opt := range plans {
+		limits, err := roofline.Measure(dev, m.Options().DType)
+		if err != nil {
+			return err
+		}
+		measured, err := Measure(ctx, m, opt)
+		if err != nil {
+			return fmt.Errorf("batch of %d: %w", opt.Batch, err)
+		}
+		r := measured.rates(cost, opt)
+		r.Model, r.Device, r.DType, r.Limits = source.Name, dev.Name(), m.Options().DType.String(), limits
+		if err := out.Encode(r); err != nil {
+			return fmt.Errorf("standard output: %w", err)
+		}
+	}
+	return nil
+}
+
+// rates turns times into the rates of a Result.
+func (m Measurement) rates(cost roofline.Cost, opt Options) Result {
+	prefill, decode := m.Prefill.Seconds(), m.Decode.Seconds()
+	prompt := opt.Batch * opt.PromptTokens
+	read := float64(cost.WeightBytes()) + float64(cost.CacheBytes(1))*m.Keys
+	return Result{
+		Batch: opt.Batch, PromptTokens: opt.PromptTokens, NewTokens: opt.NewTokens,
+		TokensPerSecond:        float64(opt.Batch) / decode,
+		PrefillTokensPerSecond: float64(prompt) / prefill,
+		WeightBytes:            cost.WeightBytes(),
+		Memory:                 read / decode / 1e9,
+		GFLOPS:                 cost.Forward(opt.Batch, int64(m.Keys), opt.Batch) / decode / 1e9,
+		PrefillGFLOPS:          cost.Forward(prompt, int64(opt.Batch)*roofline.Causal(0, opt.PromptTokens), opt.Batch) / prefill / 1e9,
+	}
+}

@@ -1,0 +1,52 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"openrs/stages/bus"
+	"openrs/stages/checkpoint"
+	"openrs/stages/model"
+)
+
+// RunPolicies takes weights from the policy store of a run.
+type RunPolicies struct {
+	Store *bus.Policies
+	Model *model.Model
+	Dir   string // where weights that come as bytes are kept while they are read
+	Log   *slog.Logger
+}
+
+// Load implements [Policies].
+func (p *RunPolicies) Load(ctx context.Context, version, step int64) error {
+	policy, err := p.Store.Wait(ctx, version)
+	if newest, latestErr := p.Store.Latest(ctx); latestErr == nil && newest.Version > step {
+		return ErrTrained
+	}
+	if errors.Is(err, bus.ErrNoMorePolicies) {
+		return ErrTrainingEnded
+	}
+	if err != nil {
+		return err
+	}
+	path, err := p.Store.Open(ctx, policy, p.Dir)
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	weights, err := checkpoint.ParseTensors(path, data)
+	if err != nil {
+		return err
+	}
+	if err := p.Model.Load(weights); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	p.Log.Debug("policy loaded", "version", version, "digest", policy.Digest)
+	return nil
+}
