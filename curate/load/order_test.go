@@ -1,0 +1,39 @@
+package load
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"openrs/schemas"
+)
+
+func TestOrder(t *testing.T) {
+	var problems []schemas.Problem
+	for i := range 20 {
+		problems = append(problems, schemas.Problem{ProblemID: fmt.Sprint(i)})
+	}
+	ids := func(list []schemas.Problem) (out []string) {
+		for _, p := range list {
+			out = append(out, p.ProblemID)
+		}
+		return out
+	}
+	if got := ids(Order{Limit: 3, Epochs: 2}.Apply(problems)); !slices.Equal(got, []string{"0", "1", "2", "0", "1", "2"}) {
+		t.Errorf("two epochs of three: %v", got)
+	}
+	shuffled := ids(Order{Shuffle: true, Seed: 5, Epochs: 2}.Apply(problems))
+	if len(shuffled) != 40 || slices.Equal(shuffled[:20], shuffled[20:]) || slices.Equal(shuffled[:20], ids(problems)) {
+		t.Errorf("each epoch has an order of its own: %v", shuffled)
+	}
+	for _, epoch := range [][]string{shuffled[:20], shuffled[20:]} {
+		sorted := slices.Clone(epoch)
+		slices.Sort(sorted)
+		if len(slices.Compact(sorted)) != 20 {
+			t.Errorf("an epoch repeats a problem: %v", epoch)
+		}
+	}
+	if problems[0].ProblemID != "0" || problems[19].ProblemID != "19" {
+		t.Error("the argument was changed")
+	}
+}
