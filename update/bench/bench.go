@@ -1,0 +1,102 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"openrs/stages"
+	"openrs/stages/backend"
+	"openrs/stages/device"
+	"openrs/stages/pretrained"
+	"openrs/stages/roofline"
+	"openrs/update/optim"
+	"openrs/update/train"
+)
+
+// Flags are the flags of the command.
+func Flags() []cli.Flag {
+	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), []cli.Flag{
+		&cli.IntFlag{Name: "sequences", Value: 2, Usage: "completions of one step"},
+		&cli.IntFlag{Name: "tokens", Value: 512, Usage: "length of each, its prompt included"},
+		&cli.IntFlag{Name: "prompt-tokens", Value: 1, Usage: "of these, tokens of the prompt, which are not trained on"},
+		&cli.IntFlag{Name: "group-size", Value: 1, Usage: "completions that share a prompt"},
+		&cli.IntFlag{Name: "iterations", Value: 3, Usage: "optimizer steps to measure"},
+		&cli.IntFlag{Name: "token-budget", Value: 8192, Usage: "tokens that go through the model at once"},
+		&cli.BoolFlag{Name: "recompute", Usage: "activation checkpointing: less memory, more time"},
+	})
+}
+
+// Result is the line of output.
+type Result struct {
+	Model        string `json:"model"`
+	Device       string `json:"device"`
+	DType        string `json:"dtype"`
+	Sequences    int    `json:"sequences"`
+	Tokens       int    `json:"tokens"` // of each sequence
+	PromptTokens int    `json:"prompt_tokens"`
+	GroupSize    int    `json:"group_size"`
+	Iterations   int    `json:"iterations"`
+	Recompute    bool   `json:"recompute"`
+
+	// Rows is how many tokens go through the model in a step: a shared prompt once, and not the last
+	// token of a completion, which predicts nothing.
+	Rows                      int     `json:"rows"`
+	TokensPerSecond           float64 `json:"tokens_per_second"` // of Rows
+	CompletionTokensPerSecond float64 `json:"completion_tokens_per_second"`
+	GFLOPS                    float64 `json:"gflops"`
+	// PeakBytes is the most memory the process ever had; left out where the system does not tell.
+	PeakBytes int64 `json:"peak_bytes,omitempty"`
+	roofline.Limits
+}
+
+// Run writes one JSON object, with limits measured right after the last step.
+func Run(ctx context.Context, env *stages.Env) error {
+	opt := Options{
+		Sequences: env.Int("sequences"), Tokens: env.Int("tokens"), PromptTokens: env.Int("prompt-tokens"),
+		GroupSize: env.Int("group-size"), Iterations: env.Int("iterations"), Seed: env.Int64("seed"),
+	}
+	source, err := pretrained.Open(env.String("model"), uint64(opt.Seed))
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	if err := opt.check(source.Config.MaxPositions); err != nil {
+		return err
+	}
+	dev, err := backend.Open(env.Context)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	settings := optim.Default()
+	settings.LR = 1e-6
+	trainer, err := train.New(dev, source, train.Options{
+		Optimizer: settings, TokenBudget: env.Int("token-budget"), Recompute: env.Bool("recompute"),
+	}, env.Log)
+	if err != nil {
+		return err
+	}
+	defer trainer.Close()
+	step, err := measure(ctx, trainer, opt, source.Config.Vocab)
+	if err != nil {
+		return err
+	}
+	// Measuring the limits takes memory of its own, so the peak is asked for first.
+	peak := peakBytes()
+	const dtype = device.F32
+	limits, err := roofline.Measure(dev, dtype)
+	if err != nil {
+		return err
+	}
+	r := opt.rates(roofline.NewCost(source.Config, dtype), step)
+	r.Model, r.Device, r.DType, r.Recompute = source.Name, dev.Name(), dtype.String(), env.Bool("recompute")
+	r.PeakBytes, r.Limits = peak, limits
+	if err := json.NewEncoder(env.App.Writer).Encode(r); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	return nil
+}

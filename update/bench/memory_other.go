@@ -1,0 +1,5 @@
+//go:build !linux && !darwin
+
+package bench
+
+func peakBytes() int64 { return 0 }

@@ -1,0 +1,134 @@
+package steps
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"openrs/schemas"
+)
+
+// Group is the scored completions of one problem at one step, in order of sample.
+type Group struct {
+	ID   string
+	Rows []schemas.Scored
+	seq  uint64 // of the message it came in
+}
+
+// Step is everything that one optimizer step is made from.
+type Step struct {
+	Number int64
+	Groups []Group // in order of id
+}
+
+// Assembler collects groups until their step is complete.
+type Assembler struct {
+	perStep int
+	next    int64
+	last    uint64 // the highest sequence number seen
+	pending map[int64]map[string]Group
+	dropped int
+}
+
+// NewAssembler starts at a step. perStep is the number of groups of every step; 0 means that steps
+// are taken to be complete only at the end of the input, for files whose steps differ in size.
+func NewAssembler(perStep int, first int64) *Assembler {
+	return &Assembler{perStep: perStep, next: first, pending: map[int64]map[string]Group{}}
+}
+
+// Add takes the rows of one message. Rows of a group are consecutive and in order of sample. Groups
+// of steps already handed out and groups already there are dropped: they are deliveries of the same
+// work.
+func (a *Assembler) Add(seq uint64, rows []schemas.Scored) error {
+	a.last = max(a.last, seq)
+	for len(rows) > 0 {
+		n := 1
+		for n < len(rows) && rows[n].GroupID == rows[0].GroupID {
+			n++
+		}
+		g := Group{ID: rows[0].GroupID, Rows: rows[:n:n], seq: seq}
+		if err := a.addGroup(g); err != nil {
+			return fmt.Errorf("message %d: %w", seq, err)
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func (a *Assembler) addGroup(g Group) error {
+	step := g.Rows[0].Step
+	for i, r := range g.Rows {
+		if r.Step != step || r.Sample != g.Rows[0].Sample+int32(i) {
+			return fmt.Errorf("group %s: row %d is sample %d of step %d, expected sample %d of step %d",
+				g.ID, i, r.Sample, r.Step, g.Rows[0].Sample+int32(i), step)
+		}
+	}
+	if step < a.next {
+		a.dropped++
+		return nil
+	}
+	groups := a.pending[step]
+	if groups == nil {
+		groups = map[string]Group{}
+		a.pending[step] = groups
+	}
+	if _, seen := groups[g.ID]; seen {
+		a.dropped++
+		return nil
+	}
+	if a.perStep > 0 && len(groups) == a.perStep {
+		return fmt.Errorf("group %s is one more than the %d groups of step %d: generate and update must agree on --groups-per-step", g.ID, a.perStep, step)
+	}
+	groups[g.ID] = g
+	return nil
+}
+
+// Next is the step that will be handed out next.
+func (a *Assembler) Next() int64 { return a.next }
+
+// Missing is how many groups the next step still lacks; 0 when the step size is not known.
+func (a *Assembler) Missing() int { return max(0, a.perStep-len(a.pending[a.next])) }
+
+// Dropped is how many groups were deliveries of work already there.
+func (a *Assembler) Dropped() int { return a.dropped }
+
+// Take hands out the next step if it is complete.
+func (a *Assembler) Take() (Step, bool) {
+	if a.perStep == 0 || len(a.pending[a.next]) < a.perStep {
+		return Step{}, false
+	}
+	return a.take(), true
+}
+
+// Flush hands out the next step at the end of the input, complete or not. Steps without any group are
+// passed over.
+func (a *Assembler) Flush() (Step, bool) {
+	if len(a.pending) == 0 {
+		return Step{}, false
+	}
+	a.next = slices.Min(slices.Collect(maps.Keys(a.pending)))
+	return a.take(), true
+}
+
+func (a *Assembler) take() Step {
+	s := Step{Number: a.next}
+	groups := a.pending[a.next]
+	for _, id := range slices.Sorted(maps.Keys(groups)) {
+		s.Groups = append(s.Groups, groups[id])
+	}
+	delete(a.pending, a.next)
+	a.next++
+	return s
+}
+
+// ResumeAt is the sequence number to read from after the steps handed out so far: that of the first
+// message with a group not handed out yet, or the one after the last message.
+func (a *Assembler) ResumeAt() uint64 {
+	at := a.last + 1
+	for _, groups := range a.pending {
+		for _, g := range groups {
+			at = min(at, g.seq)
+		}
+	}
+	return at
+}
