@@ -168,7 +168,7 @@ func (e *Env) Sink(ctx context.Context, kind, input schemas.Kind) (Sink, error) 
 		if err != nil {
 			return nil, err
 		}
-		return &fileSink{writer: w, path: at.Path, log: e.Log, abort: w.Abort}, nil
+		return &fileSink{writer: w, path: at.Path, abort: w.Abort}, nil
 	}
 	run, err := e.Bus(ctx)
 	if err != nil {

@@ -3,7 +3,6 @@ package stages
 import (
 	"context"
 	"fmt"
-	"log/slog"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -51,7 +50,6 @@ func (s *fileSource) Close() error { return s.reader.Close() }
 type fileSink struct {
 	writer   table.Writer
 	path     string
-	log      *slog.Logger
 	finished bool
 	abort    func() error
 }
@@ -60,11 +58,8 @@ func (s *fileSink) Write(_ context.Context, rec arrow.Record, _ string) error {
 	return s.writer.Write(rec)
 }
 
-// Dead has nowhere to keep a copy; the rows themselves go on, marked, and the reason is logged.
-func (s *fileSink) Dead(_ context.Context, d *Delivery, reason string) error {
-	s.log.Warn("failed", "batch", d.ID, "reason", reason)
-	return nil
-}
+// Dead has nowhere to keep a copy: the rows themselves go on, marked, and the stage has logged why.
+func (s *fileSink) Dead(context.Context, *Delivery, string) error { return nil }
 
 func (s *fileSink) Finish(context.Context) error {
 	s.finished = true

@@ -245,7 +245,7 @@ func (w *Worker) start(ctx context.Context, p *part, out stages.Sink) error {
 		if err == nil {
 			continue
 		}
-		w.Log.Warn("problem can't be sampled", "problem", n.ProblemID, "reason", err)
+		w.Log.Warn("problem can't be sampled", "reason", err)
 		if err := out.Dead(ctx, p.job.delivery, err.Error()); err != nil {
 			return err
 		}

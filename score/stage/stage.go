@@ -56,8 +56,8 @@ func score(ctx context.Context, env *stages.Env, scorer *reward.Scorer, d *stage
 	}
 	result := scorer.Score(rows)
 	for _, f := range result.Failures {
-		env.Log.Warn("group can't be scored", "group", f.GroupID, "reason", f.Err)
-		if err := out.Dead(ctx, d, fmt.Sprintf("group %s: %v", f.GroupID, f.Err)); err != nil {
+		env.Log.Warn("group can't be scored", "reason", f.Err)
+		if err := out.Dead(ctx, d, f.Err.Error()); err != nil {
 			return err
 		}
 	}
