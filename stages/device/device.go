@@ -79,6 +79,8 @@ type Forward interface {
 	// LogProbs computes, for each row i of h with z = h[i]·Wᵀ / temperature[i], the log-probability of
 	// targets[i] under softmax(z), the log-sum-exp of z and the entropy in nats, without ever holding
 	// more than VocabChunk logits a row. The three outputs are rows × 1; lse and entropy may be none.
+	// Temperature 0 counts as 1, here and in LogProbsBackward: that is what Sample reports for a greedy
+	// choice.
 	LogProbs(logp, lse, entropy, h Tensor, w Weight, targets []int32, temperature []float32)
 }
 
@@ -138,12 +140,13 @@ type PagedSeq struct {
 }
 
 // Sampling says how to draw a token from a row of logits. With z = logits / Temperature and
-// p = softmax(z): top-k keeps the TopK most probable tokens (0: all), then top-p the smallest set of
-// the most probable whose sum reaches TopP (0 or 1: all), then min-p those with p ≥ MinP·max p; ties
-// go to the lower token id. The token is the inverse of the cumulative distribution of what is kept,
-// in order of token id, at U. Temperature 0 takes the largest logit (the lowest id of equals) and
-// reports its log-probability at temperature 1; any other reports log p before any truncation, the
-// same bits as LogProbs.
+// p = softmax(z): top-k keeps the TopK most probable tokens (0: all); then top-p, of these, the smallest
+// set of the most probable whose share of what top-k left reaches TopP (0 or 1: all); then min-p those
+// with p ≥ MinP·max p; ties go to the lower token id. The order, and that top-p counts within what
+// top-k left, is that of vLLM and Hugging Face's generate. The token is the inverse of the cumulative
+// distribution of what is kept, in order of token id, at U. Temperature 0 takes the largest logit (the
+// lowest id of equals) and reports its log-probability at temperature 1; any other reports log p before
+// any truncation, the same bits as LogProbs.
 type Sampling struct {
 	Temperature float32
 	TopK        int

@@ -83,6 +83,16 @@ const (
 	BF16              // bfloat16 weights; activations are rounded to bfloat16 as they enter the product
 )
 
+// ParseDType is the inverse of [DType.String].
+func ParseDType(name string) (DType, error) {
+	for _, d := range []DType{F32, BF16} {
+		if d.String() == name {
+			return d, nil
+		}
+	}
+	return 0, fmt.Errorf("data type %q: expected f32 or bf16", name)
+}
+
 // String returns "f32" or "bf16".
 func (d DType) String() string {
 	switch d {

@@ -190,17 +190,24 @@ func (x *logitRow) level(d *Device) {
 	}
 }
 
+// truncate returns the last token, from the most to the least probable, that top-k and top-p keep; what
+// top-p keeps is a share of what top-k left. With neither, it is one that comes after all tokens.
+func (x *logitRow) truncate(t *worker, topK int, topP float64) candidate {
+	border, left := candidate{z: float32(math.Inf(-1)), id: int32(len(x.z))}, 0.0
+	if topK > 0 && topK < len(x.z) {
+		border, left = x.border(t, topK, math.Inf(1))
+	} else {
+		topK, left = 0, x.total()
+	}
+	if topP > 0 && topP < 1 {
+		border, _ = x.border(t, topK, topP*left)
+	}
+	return border
+}
+
 // drawKept draws among the tokens that top-k, top-p and min-p keep. e is level.
 func (x *logitRow) drawKept(t *worker, p device.Sampling) int {
-	border := candidate{z: float32(math.Inf(-1)), id: int32(len(x.z))}
-	topP := p.TopP > 0 && p.TopP < 1
-	if p.TopK > 0 && p.TopK < len(x.z) || topP {
-		mass := math.Inf(1)
-		if topP {
-			mass = float64(p.TopP) * x.total()
-		}
-		border = x.border(t, p.TopK, mass)
-	}
+	border := x.truncate(t, p.TopK, float64(p.TopP))
 	// Most tokens fall to one comparison; what remains is checked exactly. Min-p is a bound on e, which
 	// is 1 for the most probable token.
 	lowest, least := border.z, float64(p.MinP)

@@ -20,10 +20,10 @@ const (
 func binOf(top, z float32) int { return int(min((top-z)*binsPerNat, bins-1)) }
 
 // border returns the last token, from the most to the least probable, that top-k (0: all) and top-p
-// keep; mass is the sum of e that top-p asks for, +Inf for none. It does not sort: the bins tell in which
-// of them the border is, and within that one it narrows down, in linear time on average. Tokens with
-// e = 0 are left out: they can not be drawn, nor do they add to the mass.
-func (x *logitRow) border(t *worker, topK int, mass float64) candidate {
+// keep, and the sum of e down to it; mass is the sum that top-p asks for, +Inf for none. It does not
+// sort: the bins tell in which of them the border is, and within that one it narrows down, in linear
+// time on average. Tokens with e = 0 are left out: they can not be drawn, nor do they add to the mass.
+func (x *logitRow) border(t *worker, topK int, mass float64) (last candidate, kept float64) {
 	if topK == 0 {
 		topK = len(x.z)
 	}
@@ -60,13 +60,14 @@ func (x *logitRow) border(t *worker, topK int, mass float64) candidate {
 	}
 	t.cand = all
 	n := leading(all, func(n int, s float64) bool { return count+n >= topK || sum+s >= mass })
-	worst := all[0]
-	for _, c := range all[1:n] {
-		if worst.before(c) {
-			worst = c
+	last = all[0]
+	for _, c := range all[:n] {
+		sum += float64(c.e)
+		if last.before(c) {
+			last = c
 		}
 	}
-	return worst
+	return last, sum
 }
 
 // sortBelow is the size from which leading sorts instead of partitioning.

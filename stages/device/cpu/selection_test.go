@@ -49,8 +49,32 @@ func TestBorder(t *testing.T) {
 			}
 			want++
 		}
-		if got := x.border(&worker{}, topK, mass); got != sorted[want] && !near {
+		got, kept := x.border(&worker{}, topK, mass)
+		if got != sorted[want] && !near {
 			t.Fatalf("trial %d: the border of top-k %d and mass %v of %v is %v, want %v", trial, topK, mass, total, got, sorted[want])
+		}
+		if math.Abs(kept-sum) > 1e-9*total && !near {
+			t.Fatalf("trial %d: the mass down to the border of top-k %d and mass %v is %v, want %v", trial, topK, mass, kept, sum)
+		}
+	}
+}
+
+// TestTruncate has top-k and top-p together: e is in the ratio 4 : 3 : 2 : 1, of which top-k 2 leaves
+// 4 : 3, so that 0.5 is reached by the first alone, though it is only 0.4 of all.
+func TestTruncate(t *testing.T) {
+	x := &logitRow{e: []float32{0.5, 1, 0.25, 0.75}, masses: []float64{2.5}}
+	for _, e := range x.e {
+		x.z = append(x.z, float32(math.Log(float64(e))))
+	}
+	for _, c := range []struct {
+		topK int
+		topP float64
+		want int32 // the last token kept; 4: all are
+	}{
+		{0, 0, 4}, {4, 0, 4}, {9, 1, 4}, {2, 0, 3}, {2, 1, 3}, {0, 0.5, 3}, {2, 0.5, 1}, {2, 0.6, 3}, {3, 0.75, 3}, {3, 0.8, 0}, {9, 0.75, 0},
+	} {
+		if got := x.truncate(&worker{}, c.topK, c.topP); got.id != c.want {
+			t.Errorf("top-k %d and top-p %v keep down to token %d, want %d", c.topK, c.topP, got.id, c.want)
 		}
 	}
 }

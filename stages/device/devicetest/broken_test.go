@@ -31,9 +31,11 @@ var mistakes = map[string]string{
 	"WeightGrad that sums before it adds":     "bits/Weight gradients over calls",
 	"RMSNormBackward that ignores add":        "values/RMSNormBackward",
 	"Sample without top-p":                    "sampling/Draws",
+	"Sample with top-p of all tokens":         "sampling/Truncations",
 	"Sample that takes the last of equals":    "sampling/Ties",
 	"Sample with log p of temperature 1":      "bits/Sample and LogProbs",
 	"LogProbs with a wrong entropy":           "values/LogProbs",
+	"LogProbs that takes 0 for nearly 0":      "values/LogProbs",
 	"AdamW without bias correction":           "values/Optimizing",
 	"Embed that clamps ids":                   "shapes/Embed",
 	"MatMul that refuses without saying what": "shapes/MatMul",
@@ -138,6 +140,14 @@ func (d *broken) Sample(logits device.Tensor, params []device.Sampling, ids []in
 		if d.is("Sample without top-p") {
 			params[i].TopP = 0
 		}
+		if d.is("Sample with top-p of all tokens") && params[i].TopK > 0 {
+			s := softmax(open("", "", logits).row(i), params[i].Temperature)
+			var left float64
+			for _, id := range byProbability(s)[:min(params[i].TopK, len(s.z))] {
+				left += s.prob(id)
+			}
+			params[i].TopP = min(1, params[i].TopP/float32(left))
+		}
 	}
 	if err := d.Reference.Sample(logits, params, ids, logp); err != nil {
 		return err
@@ -159,6 +169,12 @@ func (d *broken) Sample(logits device.Tensor, params []device.Sampling, ids []in
 }
 
 func (d *broken) LogProbs(logp, lse, entropy, h device.Tensor, w device.Weight, targets []int32, temperature []float32) {
+	if d.is("LogProbs that takes 0 for nearly 0") {
+		temperature = append([]float32{}, temperature...)
+		for i := range temperature {
+			temperature[i] = max(temperature[i], 0.01)
+		}
+	}
 	d.Reference.LogProbs(logp, lse, entropy, h, w, targets, temperature)
 	if d.is("LogProbs with a wrong entropy") && !entropy.IsZero() {
 		d.Scale(entropy, 1.001)

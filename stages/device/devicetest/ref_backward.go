@@ -131,7 +131,7 @@ func (d *Reference) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w devi
 	checkIndices(op, "targets", targets, in.rows, m.out)
 	check(len(temperature) == in.rows, op, "%d temperatures for %d rows", len(temperature), in.rows)
 	for r := range in.rows {
-		t, g := float64(temperature[r]), float64(up.row(r)[0])
+		t, g := divisor(temperature[r]), float64(up.row(r)[0])
 		sum, h, x := make([]float64, m.in), in.row(r), m.input(in.row(r))
 		for o := range m.out {
 			dlogit, dwo := -g*math.Exp(float64(m.dot(x, o))/t-float64(norm.row(r)[0]))/t, gw.row(o)

@@ -106,11 +106,7 @@ func (d *Reference) Sample(logits device.Tensor, params []device.Sampling, ids [
 	m := open(op, "logits", logits)
 	check(len(params) == m.rows && len(ids) == m.rows && len(logp) == m.rows, op, "%d rows, %d parameters, %d ids, %d log-probabilities", m.rows, len(params), len(ids), len(logp))
 	for r, p := range params {
-		temperature := p.Temperature
-		if temperature == 0 {
-			temperature = 1
-		}
-		s := softmax(m.row(r), temperature)
+		s := softmax(m.row(r), p.Temperature)
 		id := draw(s, p)
 		ids[r], logp[r] = int32(id), s.logProb(id)
 	}
@@ -155,9 +151,12 @@ func keep(s distribution, order []int, p device.Sampling) int {
 		n = min(n, p.TopK)
 	}
 	if p.TopP > 0 && p.TopP < 1 {
-		var sum float64
+		var left, sum float64
+		for _, id := range order[:n] {
+			left += s.prob(id)
+		}
 		for i, id := range order[:n] {
-			if sum += s.prob(id); sum >= float64(p.TopP) {
+			if sum += s.prob(id); sum >= float64(p.TopP)*left {
 				n = i + 1
 				break
 			}

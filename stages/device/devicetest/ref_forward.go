@@ -174,11 +174,19 @@ type distribution struct {
 	lse float64
 }
 
+// divisor is what a temperature divides logits by: 0 counts as 1.
+func divisor(temperature float32) float64 {
+	if temperature == 0 {
+		return 1
+	}
+	return float64(temperature)
+}
+
 func softmax(logits []float32, temperature float32) distribution {
 	s := distribution{z: make([]float64, len(logits))}
 	top := math.Inf(-1)
 	for i, x := range logits {
-		s.z[i] = float64(x) / float64(temperature)
+		s.z[i] = float64(x) / divisor(temperature)
 		top = max(top, s.z[i])
 	}
 	var sum float64

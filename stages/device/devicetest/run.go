@@ -232,11 +232,16 @@ func (w *twin) ids(n, limit int) []int32 {
 	return v
 }
 
-// temperatures returns n values between 0.3 and 1.3, some of them exactly 1.
+// temperatures returns n values between 0.3 and 1.3, some of them exactly 1, and some 0.
 func (w *twin) temperatures(n int) []float32 {
 	v := make([]float32, n)
 	for i := range v {
-		if v[i] = 1; i%3 > 0 {
+		switch {
+		case i%7 == 4:
+			v[i] = 0
+		case i%3 == 0:
+			v[i] = 1
+		default:
 			v[i] = 0.3 + w.rng.Float32()
 		}
 	}

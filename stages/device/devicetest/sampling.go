@@ -11,6 +11,7 @@ var sampling = map[string]func(*twin){
 	"Draws":       samplingDraws,
 	"Frequencies": samplingFrequencies,
 	"Ties":        samplingTies,
+	"Truncations": samplingTruncations,
 	"Far logits":  samplingFar,
 	"Batch":       samplingBatch,
 }
@@ -26,7 +27,7 @@ func (w *twin) sample(logits device.Tensor, params []device.Sampling) ([]int32, 
 }
 
 // bitsSample: the log-probability that Sample reports has the bits of LogProbs, for logits of MatMul
-// with the same weight; with temperature 0 those of temperature 1.
+// with the same weight; a greedy choice (temperature 0) has those of temperature 1.
 func bitsSample(w *twin) {
 	d := w.devs[0]
 	for _, dtype := range w.dtypes {
@@ -197,14 +198,48 @@ func samplingTies(w *twin) {
 		{"min-p", device.Sampling{Temperature: 1, MinP: 0.9}, []int32{1, 4}},
 		{"all", device.Sampling{Temperature: 1, TopK: 100, TopP: 1, MinP: 0.01}, []int32{0, 5}},
 	} {
-		logits := w.set(w.dense(2, len(row)), append(append([]float32{}, row...), row...))
-		low, high := c.p, c.p
-		high.U = math.Nextafter(1, 0)
-		ids, _ := w.sample(logits.t[0], []device.Sampling{low, high})
-		for i := range ids {
-			if ids[i] != c.want[i] {
-				w.Errorf("%s at U = %v: token %d, want %d", c.name, []device.Sampling{low, high}[i].U, ids[i], c.want[i])
-			}
+		w.ends(c.name, row, c.p, c.want)
+	}
+}
+
+// samplingTruncations: what top-k, top-p and min-p keep together, worked out by hand. The token ids are
+// out of the order of probability: 0.2, 0.4, 0.1, 0.3.
+func samplingTruncations(w *twin) {
+	row := []float32{float32(math.Log(0.2)), float32(math.Log(0.4)), float32(math.Log(0.1)), float32(math.Log(0.3))}
+	for _, c := range []struct {
+		name string
+		p    device.Sampling
+		want []int32 // the lowest and the highest id of those kept
+	}{
+		// 0.4 is 0.4 of all tokens, but 0.4/0.7 = 0.571 of what top-k leaves, which reaches 0.5 alone.
+		{"top-p of two", device.Sampling{Temperature: 1, TopK: 2, TopP: 0.5}, []int32{1, 1}},
+		{"top-p of all", device.Sampling{Temperature: 1, TopP: 0.5}, []int32{1, 3}},
+		{"top-p above the first of two", device.Sampling{Temperature: 1, TopK: 2, TopP: 0.6}, []int32{1, 3}},
+		// (0.4 + 0.3)/0.9 = 0.778: with the third, 0.2 (id 0), only above that.
+		{"top-p of three", device.Sampling{Temperature: 1, TopK: 3, TopP: 0.75}, []int32{1, 3}},
+		{"top-p above the second of three", device.Sampling{Temperature: 1, TopK: 3, TopP: 0.8}, []int32{0, 3}},
+		{"top-k beyond the vocabulary", device.Sampling{Temperature: 1, TopK: 9, TopP: 0.75}, []int32{0, 3}},
+		{"top-p 1", device.Sampling{Temperature: 1, TopK: 2, TopP: 1}, []int32{1, 3}},
+		// Min-p compares with the most probable, so what went before does not change its bound: 0.28 of 0.4.
+		{"min-p last", device.Sampling{Temperature: 1, TopK: 3, TopP: 0.95, MinP: 0.7}, []int32{1, 3}},
+		{"min-p above the second", device.Sampling{Temperature: 1, TopK: 3, TopP: 0.95, MinP: 0.8}, []int32{1, 1}},
+		// At temperature 1/2 the probabilities are 4, 16, 1 and 9 of 30, so 16/25 = 0.64 reaches 0.6.
+		{"temperature first", device.Sampling{Temperature: 0.5, TopK: 2, TopP: 0.6}, []int32{1, 1}},
+	} {
+		w.ends(c.name, row, c.p, c.want)
+	}
+}
+
+// ends draws from row at U = 0 and just below 1, which yields the lowest and the highest id kept.
+func (w *twin) ends(name string, row []float32, p device.Sampling, want []int32) {
+	w.Helper()
+	logits := w.set(w.dense(2, len(row)), append(append([]float32{}, row...), row...))
+	params := []device.Sampling{p, p}
+	params[1].U = math.Nextafter(1, 0)
+	ids, _ := w.sample(logits.t[0], params)
+	for i := range ids {
+		if ids[i] != want[i] {
+			w.Errorf("%s at U = %v: token %d, want %d", name, params[i].U, ids[i], want[i])
 		}
 	}
 }
