@@ -336,8 +336,9 @@ func TestFileShufflesAndLimits(t *testing.T) {
 func TestParquet(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "problems.parquet")
 	want := []schemas.Problem{
-		{ProblemID: "a", Source: "synth", Problem: "1+2", Solution: new("1+2=3"), Answer: "3"},
-		{ProblemID: "b", Source: "aime", Problem: "2+2", Answer: "004"},
+		{ProblemID: "a", Source: "synth", Problem: "1+2", Solution: new("1+2=3"), Answer: "3", Metadata: map[string]string{"level": "2", "from": "x"}},
+		{ProblemID: "b", Source: "aime", Problem: "2+2", Answer: "004", Metadata: map[string]string{}},
+		{ProblemID: "c", Source: "aime", Problem: "2+3", Answer: "5"},
 	}
 	rec, err := schemas.Problems().Encode(memory.DefaultAllocator, want)
 	if err != nil {
@@ -351,8 +352,8 @@ func TestParquet(t *testing.T) {
 	if err := errors.Join(w.Write(rec), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	got, s, err := File(path, Options{})
-	if err != nil || len(got) != 2 {
+	got, s, err := File(path, Options{Columns: Columns{Metadata: []string{"metadata.level"}}})
+	if err != nil || len(got) != 3 {
 		t.Fatalf("%d problems, %v", len(got), err)
 	}
 	for i, p := range got {
@@ -362,6 +363,11 @@ func TestParquet(t *testing.T) {
 	}
 	if got[0].Solution == nil || *got[0].Solution != "1+2=3" || got[1].Solution != nil {
 		t.Errorf("solutions: %+v", got)
+	}
+	for i, level := range []string{"2", "", ""} {
+		if got[i].Metadata["metadata.level"] != level {
+			t.Errorf("metadata of problem %d: %v, want level %q", i, got[i].Metadata, level)
+		}
 	}
 	if s.Columns.Source != "source" || s.Columns.Solution != "solution" {
 		t.Errorf("columns: %+v", s.Columns)

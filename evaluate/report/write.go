@@ -2,10 +2,11 @@ package report
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+
+	"openrs/stages/atomicfile"
 )
 
 // Save writes report.json and report.html into a folder, which is made if it
@@ -14,10 +15,10 @@ func (r *Report) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := WriteFile(filepath.Join(dir, "report.json"), r.WriteJSON); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, "report.json"), r.WriteJSON); err != nil {
 		return err
 	}
-	return WriteFile(filepath.Join(dir, "report.html"), r.WriteHTML)
+	return atomicfile.Write(filepath.Join(dir, "report.html"), r.WriteHTML)
 }
 
 // WriteJSON writes the report as indented JSON.
@@ -26,33 +27,4 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(r)
-}
-
-// WriteFile calls write with a temporary file beside path and renames it to
-// path when all of it is on the disk. On any error path is left as it was.
-func WriteFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
-	if err = write(f); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -6,7 +6,7 @@
 // [io/fs.FS], such as an embedded one), which return a [Folder]: the parsed [Config], the names of
 // the tensors, and each [Tensor] by name. [Save] writes a folder so that a reader never sees half of
 // one. [ParseTensors] and [WriteTensors] are the safetensors format alone, for weights that travel
-// as one blob, and [WriteFile] is the safe way to write any other file next to them.
+// as one blob; stages/atomicfile is the safe way to write a file with them.
 //
 // What a configuration means is decided here, once: defaults are those of the transformers library,
 // and whatever the model code does not implement (other architectures, scaled rotary embeddings,

@@ -187,28 +187,6 @@ func testReplace(t *testing.T, replace func(temp, dir string) error) {
 	}
 }
 
-func TestWriteFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state")
-	write := func(text string, err error) error {
-		return WriteFile(path, func(w io.Writer) error { io.WriteString(w, text); return err })
-	}
-	if err := write("one", nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := write("half", io.ErrShortWrite); !errors.Is(err, io.ErrShortWrite) {
-		t.Errorf("expected the writer's error, found %v", err)
-	}
-	if got, err := os.ReadFile(path); string(got) != "one" || err != nil {
-		t.Errorf("expected the old content, found %q, %v", got, err)
-	}
-	if err := write("two", nil); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := os.ReadFile(path); string(got) != "two" || len(listing(t, filepath.Dir(path))) != 1 {
-		t.Errorf("found %q in %v", got, listing(t, filepath.Dir(path)))
-	}
-}
-
 // Each way in which a sharded folder can be broken is an error that names the file and the tensor.
 func TestBrokenFolders(t *testing.T) {
 	shard := "model-00002-of-00003.safetensors"

@@ -5,28 +5,15 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
+
+	"openrs/stages/goldentest"
 )
 
-// golden returns a path in the folder of expected numbers, or skips the test where there is none.
-func golden(t *testing.T, name string) string {
-	t.Helper()
-	root := os.Getenv("OPENRS_GOLDEN")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "golden")
-	}
-	path := filepath.Join(root, name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no golden fixtures: set OPENRS_GOLDEN to their folder (%v)", err)
-	}
-	return path
-}
-
 func TestGoldenDTypes(t *testing.T) {
-	data, err := os.ReadFile(golden(t, "dtypes.safetensors"))
+	data, err := os.ReadFile(goldentest.Path(t, "dtypes.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,13 +29,7 @@ func TestGoldenDTypes(t *testing.T) {
 			F16  []string `json:"f16_bits"`
 		}
 	}
-	text, err := os.ReadFile(golden(t, "dtypes.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
+	goldentest.Decode(t, goldentest.Path(t, "dtypes.json"), &want)
 	f, err := ParseTensors("dtypes.safetensors", data)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +120,7 @@ func TestGoldenModels(t *testing.T) {
 		{"qwen3-f32-sharded", "qwen3", 48, 2, 4, 1, 32, 96, 144, 1e6, 1e-6, true, false, true, "float32", 2 + 2*11},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := golden(t, c.name)
+			dir := goldentest.Path(t, c.name)
 			f, err := OpenDir(dir)
 			if err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"openrs/stages/device"
+	"openrs/stages/goldentest"
 )
 
 // sampled is a completion that grows in TestGoldenSameBits.
@@ -169,7 +170,7 @@ func gradientsOf(t *testing.T, m *Model, p *Packed, dlogp func(i int) float32) [
 // TestRecomputeSameBits: keeping activations or computing them again gives the same gradients, however
 // many rows the MLP takes at a time, and also when buffers have held a longer batch before.
 func TestRecomputeSameBits(t *testing.T) {
-	for _, dir := range goldenDirs(t) {
+	for _, dir := range goldentest.Models(t) {
 		g := openGolden(t, dir)
 		eachDevice(t, func(t *testing.T, dev device.Device) {
 			groups := g.groups()
@@ -194,7 +195,7 @@ func TestRecomputeSameBits(t *testing.T) {
 // TestGradientsShareNothing: the gradients of a group that shares its prompt are those of its
 // completions as separate sequences, and micro-batches add up.
 func TestGradientsShareNothing(t *testing.T) {
-	for _, dir := range goldenDirs(t) {
+	for _, dir := range goldentest.Models(t) {
 		g := openGolden(t, dir)
 		eachDevice(t, func(t *testing.T, dev device.Device) {
 			m := g.load(t, dev, Options{Train: true})

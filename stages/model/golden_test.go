@@ -1,7 +1,6 @@
 package model
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -13,41 +12,8 @@ import (
 	"openrs/stages/device/cpu"
 	"openrs/stages/device/cpu/kernel"
 	"openrs/stages/device/devicetest"
+	"openrs/stages/goldentest"
 )
-
-// goldenDirs are the folders of models with expected values: those of OPENRS_GOLDEN, or of
-// ../shared/golden beside the repository, and the one that comes with the source.
-func goldenDirs(t *testing.T) []string {
-	seen := map[string]bool{}
-	var out []string
-	for _, root := range []string{goldenRoot(), "testdata/golden"} {
-		found, err := filepath.Glob(filepath.Join(root, "*", "expected.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(found) == 0 {
-			t.Logf("no models with expected values in %s", root)
-		}
-		for _, f := range found {
-			dir := filepath.Dir(f)
-			if _, err := os.Stat(filepath.Join(dir, checkpoint.ConfigFile)); err == nil && !seen[filepath.Base(dir)] {
-				seen[filepath.Base(dir)] = true
-				out = append(out, dir)
-			}
-		}
-	}
-	if len(out) == 0 {
-		t.Skip("no models with expected values: name a folder of them in OPENRS_GOLDEN")
-	}
-	return out
-}
-
-func goldenRoot() string {
-	if dir := os.Getenv("OPENRS_GOLDEN"); dir != "" {
-		return dir
-	}
-	return "../../../shared/golden"
-}
 
 // golden is a model folder with its expected values.
 type golden struct {
@@ -86,13 +52,8 @@ type golden struct {
 func openGolden(t *testing.T, dir string) *golden {
 	t.Helper()
 	g := &golden{dir: dir}
-	data, err := os.ReadFile(filepath.Join(dir, "expected.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, g); err != nil {
-		t.Fatalf("%s: %v", dir, err)
-	}
+	goldentest.Decode(t, filepath.Join(dir, "expected.json"), g)
+	var err error
 	if g.folder, err = checkpoint.OpenDir(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +132,7 @@ func eachDevice(t *testing.T, f func(t *testing.T, dev device.Device)) {
 
 // eachGolden runs f for every golden model on every device.
 func eachGolden(t *testing.T, opt Options, f func(t *testing.T, g *golden, m *Model)) {
-	for _, dir := range goldenDirs(t) {
+	for _, dir := range goldentest.Models(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			g := openGolden(t, dir)
 			eachDevice(t, func(t *testing.T, dev device.Device) { f(t, g, g.load(t, dev, opt)) })
@@ -390,10 +351,6 @@ func TestGoldenGradients(t *testing.T) {
 }
 
 func TestGoldenRoPE(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(goldenRoot(), "rope.json"))
-	if err != nil {
-		t.Skipf("no rotary fixtures: %v", err)
-	}
 	var cases []struct {
 		Theta     float64     `json:"theta"`
 		HeadDim   int         `json:"head_dim"`
@@ -403,9 +360,7 @@ func TestGoldenRoPE(t *testing.T) {
 		X         []float32   `json:"x"`
 		Rotated   [][]float64 `json:"rotated"`
 	}
-	if err := json.Unmarshal(data, &cases); err != nil {
-		t.Fatal(err)
-	}
+	goldentest.Decode(t, goldentest.Path(t, "rope.json"), &cases)
 	for _, c := range cases {
 		last := 0
 		for _, p := range c.Positions {

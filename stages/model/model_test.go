@@ -13,6 +13,7 @@ import (
 	"openrs/stages/checkpoint"
 	"openrs/stages/device"
 	"openrs/stages/device/devicetest"
+	"openrs/stages/goldentest"
 )
 
 // tiny returns a small configuration of an architecture.
@@ -247,7 +248,7 @@ func TestInit(t *testing.T) {
 
 // TestBF16: weights rounded to bfloat16 change the numbers by about their precision, and nothing else.
 func TestBF16(t *testing.T) {
-	g := openGolden(t, goldenDirs(t)[0])
+	g := openGolden(t, goldentest.Models(t)[0])
 	groups := g.groups()
 	p, err := Pack(groups, Whole(groups))
 	if err != nil {
@@ -428,7 +429,7 @@ func (d *counting) NewWeight(out, in int, dtype device.DType, grad bool) (device
 
 // TestGoldenExport: what Load reads, Export returns, for every golden model.
 func TestGoldenExport(t *testing.T) {
-	for _, dir := range goldenDirs(t) {
+	for _, dir := range goldentest.Models(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			g := openGolden(t, dir)
 			m := g.load(t, devicetest.NewReference(), Options{Train: true})

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 
 	"openrs/schemas"
+	"openrs/stages/atomicfile"
 )
 
 var errClosed = errors.New("write after Close")
@@ -21,7 +22,7 @@ type writer struct {
 	kind schemas.Kind
 	sink sink
 	buf  *bufio.Writer
-	file *atomicFile // nil for a stream
+	file *atomicfile.File // nil for a stream
 	rows int64
 	err  error
 	done bool
@@ -29,7 +30,7 @@ type writer struct {
 
 // createFile makes a writer of a file. wrap lets tests put a failing disk between.
 func createFile(path string, kind schemas.Kind, f format, wrap func(io.Writer) io.Writer) (Writer, error) {
-	file, err := createAtomic(path)
+	file, err := atomicfile.Create(path)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func createFile(path string, kind schemas.Kind, f format, wrap func(io.Writer) i
 		w.sink, err = f.create(out, kind)
 	}
 	if err != nil {
-		file.discard()
+		file.Discard()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	w.sink = closing{w.sink, out}
@@ -126,9 +127,7 @@ func (w *writer) Close() error {
 	}
 	w.done = true
 	if w.file != nil {
-		if err := w.file.commit(); err != nil {
-			w.err = fmt.Errorf("%s: write: %w", w.name, err)
-		}
+		w.err = w.file.Commit()
 	}
 	return w.err
 }
@@ -145,8 +144,5 @@ func (w *writer) Abort() error {
 	if w.file == nil {
 		return nil
 	}
-	if err := w.file.discard(); err != nil {
-		return fmt.Errorf("%s: discard: %w", w.name, err)
-	}
-	return nil
+	return w.file.Discard()
 }

@@ -8,23 +8,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-)
 
-// WriteFile writes a file so that its name never shows half of it: under a temporary name first,
-// synced to disk, then renamed, then the folder's entry synced. On an error the name keeps what it
-// had and the temporary file is gone.
-func WriteFile(path string, write func(io.Writer) error) error {
-	temp := tempName(path)
-	err := writeSynced(temp, write)
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		os.Remove(temp)
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return syncDir(filepath.Dir(path))
-}
+	"openrs/stages/atomicfile"
+)
 
 // writeFolder writes files into a temporary folder beside dir and puts it in dir's place.
 func writeFolder(dir string, files []ExtraFile) error {
@@ -65,7 +51,7 @@ func writeFolder(dir string, files []ExtraFile) error {
 		os.RemoveAll(temp)
 		return err
 	}
-	return syncDir(parent)
+	return atomicfile.SyncDir(parent)
 }
 
 func fillFolder(dir string, files []ExtraFile) error {
@@ -81,7 +67,7 @@ func fillFolder(dir string, files []ExtraFile) error {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 	}
-	return syncDir(dir)
+	return atomicfile.SyncDir(dir)
 }
 
 // checkReplaceable guards against a mistyped path: only what looks like a model folder is replaced.
@@ -135,7 +121,8 @@ func tempName(path string) string {
 	return fmt.Sprintf("%s.tmp-%08x", filepath.Clean(path), rand.Uint32())
 }
 
-// writeSynced creates a file, which must not exist, and returns when its bytes are on disk.
+// writeSynced creates a file, which must not exist, and returns when its bytes are on disk. Its name is
+// final: it is the folder around it that is temporary.
 func writeSynced(path string, write func(io.Writer) error) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
