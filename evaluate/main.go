@@ -92,9 +92,6 @@ func makeReport(ctx context.Context, env *stages.Env) error {
 		return err
 	}
 	if dir := env.String("out-dir"); dir != "" {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
 		if err := r.Save(dir); err != nil {
 			return err
 		}

@@ -42,9 +42,10 @@ func sampleFlags() []cli.Flag {
 		&cli.Int64Flag{Name: "groups-per-step", Value: 32, Usage: "problems of one optimizer step; must be update's"},
 		&cli.Int64Flag{Name: "max-lag", Usage: "policy versions that sampling may be behind (0: strictly on-policy)"},
 		&cli.BoolFlag{Name: "frozen", Usage: "in a run: sample from --model's weights only, and wait for no policy"},
+		&cli.Int64Flag{Name: "policy-version", Usage: "version that rollouts of --model's own weights are marked with, such as the step of a checkpoint"},
 		&cli.IntFlag{Name: "max-new-tokens", Value: 512, Usage: "longest completion"},
 		&cli.Float64Flag{Name: "temperature", Value: 1, Usage: "0 is greedy"},
-		&cli.Float64Flag{Name: "top-p", Usage: "nucleus sampling (0 or 1: off)"},
+		&cli.Float64Flag{Name: "top-p", Usage: "nucleus sampling, within what --top-k leaves (0 or 1: off)"},
 		&cli.IntFlag{Name: "top-k", Usage: "sample among the K most probable tokens (0: all)"},
 		&cli.Float64Flag{Name: "min-p", Usage: "drop tokens below this share of the most probable one (0: off)"},
 		&cli.StringFlag{Name: "system", Usage: "system message"},
@@ -61,7 +62,10 @@ func sample(ctx context.Context, env *stages.Env) error {
 	if plan.GroupsPerStep < 1 || plan.MaxLag < 0 || env.Int("group-size") < 1 {
 		return fmt.Errorf("--groups-per-step %d, --max-lag %d, --group-size %d: expected at least 1, 0 and 1", plan.GroupsPerStep, plan.MaxLag, env.Int("group-size"))
 	}
-	source, err := pretrained.Open(env.String("model"), uint64(env.Int64("seed")))
+	if v := env.Int64("policy-version"); v < 0 || v > 0 && followsRun(env) {
+		return fmt.Errorf("--policy-version is %d, expected a number from 0, and in a run only with --frozen", v)
+	}
+	source, err := pretrained.FromFlags(env.Context)
 	if err != nil {
 		return err
 	}
@@ -75,7 +79,11 @@ func sample(ctx context.Context, env *stages.Env) error {
 		return err
 	}
 	defer dev.Close()
-	m, err := model.New(dev, source.Config, model.Options{})
+	dtype, err := backend.DType(env.Context)
+	if err != nil {
+		return err
+	}
+	m, err := model.New(dev, source.Config, model.Options{DType: dtype})
 	if err != nil {
 		return err
 	}
@@ -106,7 +114,7 @@ func sample(ctx context.Context, env *stages.Env) error {
 		return err
 	}
 	defer eng.Close()
-	env.Log.Info("generating", "model", source.Name, "device", dev.Name(), "in", env.String("in"), "out", env.String("out"))
+	env.Log.Info("generating", "model", source.Name, "device", dev.Name(), "dtype", dtype.String(), "in", env.String("in"), "out", env.String("out"))
 	worker := &rollout.Worker{
 		Engine:   eng,
 		Prompter: rollout.Prompter{Tokenizer: source.Tokenizer, System: env.String("system")},
@@ -114,7 +122,7 @@ func sample(ctx context.Context, env *stages.Env) error {
 		Options: rollout.Options{
 			Plan: plan, GroupSize: env.Int("group-size"), MaxNewTokens: env.Int("max-new-tokens"), Stop: stop,
 			Temperature: float32(env.Float64("temperature")), TopP: float32(env.Float64("top-p")), TopK: env.Int("top-k"), MinP: float32(env.Float64("min-p")),
-			Seed: env.Int64("seed"),
+			Seed: env.Int64("seed"), Frozen: env.Int64("policy-version"),
 		},
 		Log: env.Log, Metrics: metrics,
 	}
@@ -124,16 +132,19 @@ func sample(ctx context.Context, env *stages.Env) error {
 	return out.Finish(ctx)
 }
 
+// followsRun reports whether the weights are those of a run's policies.
+func followsRun(env *stages.Env) bool { return env.RunName() != "" && !env.Bool("frozen") }
+
 // policies returns the run's policy store, or nil with the model's own weights loaded.
 func policies(ctx context.Context, env *stages.Env, source *pretrained.Model, m *model.Model) (rollout.Policies, error) {
-	if env.RunName() == "" || env.Bool("frozen") {
+	if !followsRun(env) {
 		return nil, source.Load(m)
 	}
 	run, err := env.Bus(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &rollout.RunPolicies{Store: run.Policies(), Model: m, Dir: filepath.Join(env.RunDir(), "policies"), Log: env.Log}, nil
+	return &rollout.RunPolicies{Store: run.Policies(), Model: m, Dir: filepath.Join(env.RunDir(), "policies"), Patience: env.Duration("ack-wait"), Log: env.Log}, nil
 }
 
 // stopTokens are the model's end tokens and those named on the command line.
@@ -157,7 +168,7 @@ func logprobsFlags() []cli.Flag {
 }
 
 func logprobsOf(_ context.Context, env *stages.Env) error {
-	source, err := pretrained.Open(env.String("model"), uint64(env.Int64("seed")))
+	source, err := pretrained.FromFlags(env.Context)
 	if err != nil {
 		return err
 	}
@@ -167,7 +178,11 @@ func logprobsOf(_ context.Context, env *stages.Env) error {
 		return err
 	}
 	defer dev.Close()
-	m, err := model.New(dev, source.Config, model.Options{})
+	dtype, err := backend.DType(env.Context)
+	if err != nil {
+		return err
+	}
+	m, err := model.New(dev, source.Config, model.Options{DType: dtype})
 	if err != nil {
 		return err
 	}

@@ -94,6 +94,9 @@ func (e *Env) Bus(ctx context.Context) (*bus.Run, error) {
 
 // Source opens --in for records of a kind.
 func (e *Env) Source(ctx context.Context, kind schemas.Kind) (Source, error) {
+	if wait := e.Duration("ack-wait"); e.IsSet("ack-wait") && wait <= 0 {
+		return nil, fmt.Errorf("--ack-wait is %s, expected more than 0", wait)
+	}
 	at, err := ParseEndpoint(e.String("in"), e.RunName())
 	if err != nil {
 		return nil, fmt.Errorf("--in: %w", err)
@@ -112,7 +115,11 @@ func (e *Env) Source(ctx context.Context, kind schemas.Kind) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	consumer, err := run.Consume(ctx, bus.Stream(kind), bus.ConsumeOptions{Durable: e.slug(), AckWait: e.Duration("ack-wait"), MaxDeliver: 20})
+	opt := bus.ConsumeOptions{Durable: e.slug(), AckWait: e.Duration("ack-wait"), MaxDeliver: 20}
+	if kind == schemas.KindProblems {
+		opt.MaxDeliver = -1 // Reclaim hands batches back: how often one was handed out says nothing
+	}
+	consumer, err := run.Consume(ctx, bus.Stream(kind), opt)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 
-	"openrs/stages/checkpoint"
+	"openrs/stages/atomicfile"
 )
 
 // maxLine bounds one line of a JSON lines input, in bytes.
@@ -44,6 +44,11 @@ func (o Object) Set(key string, v any) error {
 // their keys sorted. Paths may be "-" for standard input and output; an output file appears when all
 // is written. Errors name the file and the line.
 func Lines(in, out string, edit func(Object) error) error {
+	return withLines(in, out, func(r io.Reader, w io.Writer) error { return editLines(in, r, w, edit) })
+}
+
+// withLines opens the input and the output of a command on JSON lines.
+func withLines(in, out string, work func(io.Reader, io.Writer) error) error {
 	r := io.Reader(os.Stdin)
 	if in != "-" {
 		f, err := os.Open(in)
@@ -54,9 +59,9 @@ func Lines(in, out string, edit func(Object) error) error {
 		r = f
 	}
 	if out == "-" {
-		return editLines(in, r, os.Stdout, edit)
+		return work(r, os.Stdout)
 	}
-	return checkpoint.WriteFile(out, func(w io.Writer) error { return editLines(in, r, w, edit) })
+	return atomicfile.Write(out, func(w io.Writer) error { return work(r, w) })
 }
 
 func editLines(name string, r io.Reader, w io.Writer, edit func(Object) error) error {
@@ -83,8 +88,11 @@ func editLines(name string, r io.Reader, w io.Writer, edit func(Object) error) e
 
 func editLine(line []byte, edit func(Object) error) ([]byte, error) {
 	var o Object
-	if err := json.Unmarshal(line, &o); err != nil || o == nil {
-		return nil, fmt.Errorf("expected a JSON object: %w", errors.Join(err))
+	if err := json.Unmarshal(line, &o); err != nil {
+		return nil, fmt.Errorf("expected a JSON object: %w", err)
+	}
+	if o == nil {
+		return nil, errors.New("expected a JSON object, found null")
 	}
 	if err := edit(o); err != nil {
 		return nil, err

@@ -29,8 +29,11 @@ import (
 // Keys are flag names; a list sets a flag several times. Flags on the command line win. A key in a
 // section that the command does not have, and a key in `common` that no command shares, is an error.
 
-// sections are the commands a recipe may configure.
-var sections = []string{"common", "curate", "curate-synth", "generate", "score", "update", "update-sft", "evaluate-problems", "evaluate-report"}
+// sections are the commands a recipe may configure: all of them.
+var sections = []string{
+	"common", "curate", "curate-synth", "generate", "generate-bench", "generate-logprobs", "score", "score-verify",
+	"update", "update-bench", "update-sft", "evaluate-problems", "evaluate-report",
+}
 
 // sharedKeys are the flags that `common` may set; a command takes those that it has.
 var sharedKeys = []string{

@@ -18,6 +18,14 @@ type Source interface {
 	Close() error
 }
 
+// Reclaimer is a Source whose batches go to other workers when theirs dies. A worker that must wait for
+// something that is made from earlier batches asks it for those, lest it waits for itself.
+type Reclaimer interface {
+	// Reclaim returns a batch before the one with this sequence number whose worker has left it, nil when
+	// there is none at the moment.
+	Reclaim(ctx context.Context, before uint64) (*Delivery, error)
+}
+
 // Delivery is one record batch and what to do once it has been worked on. Its owner releases Record.
 type Delivery struct {
 	Record arrow.Record

@@ -49,6 +49,36 @@ func (s *streamSource) TryNext(ctx context.Context) (*Delivery, error) {
 	return s.open(ctx, d, err)
 }
 
+// reclaimTries bounds how many batches Reclaim looks at.
+const reclaimTries = 4
+
+// Reclaim implements [Reclaimer]. The server hands out what was left before what is new, but later
+// batches that were left or handed back may come first: they are handed back again.
+func (s *streamSource) Reclaim(ctx context.Context, before uint64) (found *Delivery, err error) {
+	p, err := s.consumer.Progress(ctx)
+	if err != nil || p.AckFloor+1 >= before {
+		return nil, err
+	}
+	var later []*bus.Delivery
+	defer func() {
+		for _, d := range later {
+			err = errors.Join(err, d.Nak(0))
+		}
+	}()
+	for range reclaimTries {
+		d, err := s.consumer.TryNext(ctx, 0)
+		if errors.Is(err, bus.ErrNoMessage) {
+			break
+		}
+		if err == nil && d.Seq > before {
+			later = append(later, d)
+			continue
+		}
+		return s.open(ctx, d, err)
+	}
+	return nil, nil
+}
+
 // open decodes a message. One that can't be is kept as a dead letter and stops the stage, or with
 // skipBad is passed over: then open returns nil and no error.
 func (s *streamSource) open(ctx context.Context, d *bus.Delivery, err error) (*Delivery, error) {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,6 +13,7 @@ import (
 	"openrs/stages"
 	"openrs/stages/backend"
 	"openrs/stages/checkpoint"
+	"openrs/stages/pretrained"
 	"openrs/update/bench"
 	"openrs/update/grpo"
 	"openrs/update/optim"
@@ -31,9 +33,7 @@ func main() {
 
 // trainFlags are what both ways of training share.
 func trainFlags() []cli.Flag {
-	return slices.Concat(backend.Flags(), []cli.Flag{
-		&cli.StringFlag{Name: "model", Usage: "`MODEL` to start from: a Hugging Face folder, tiny, or shape:NAME"},
-		&cli.Int64Flag{Name: "seed", Value: 1, Usage: "of a shape's weights; recorded with checkpoints"},
+	return slices.Concat(backend.Flags(), pretrained.Flags(), []cli.Flag{
 		&cli.StringFlag{Name: "dir", Usage: "`FOLDER` for checkpoints, metrics and the trained model (default: the run's folder)"},
 		&cli.Int64Flag{Name: "steps", Usage: "optimizer steps of the whole run (0: as many as the input has)"},
 		&cli.Float64Flag{Name: "lr", Value: 1e-6, Usage: "peak learning rate"},
@@ -45,7 +45,7 @@ func trainFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "adam-eps", Value: 1e-8, Usage: "AdamW ε"},
 		&cli.Float64Flag{Name: "weight-decay", Usage: "AdamW weight decay of the matrices"},
 		&cli.Float64Flag{Name: "max-grad-norm", Value: 1, Usage: "bound on the global gradient norm (0: none)"},
-		&cli.IntFlag{Name: "token-budget", Value: 8192, Usage: "tokens that go through the model at once; more are accumulated, with the same result"},
+		&cli.IntFlag{Name: "token-budget", Value: 8192, Usage: "tokens that go through the model at once; more are accumulated, with the same result but for rounding"},
 		&cli.BoolFlag{Name: "recompute", Usage: "activation checkpointing: less memory, more time"},
 		&cli.Int64Flag{Name: "checkpoint-every", Usage: "steps between checkpoints (0: only one at the end)"},
 		&cli.IntFlag{Name: "keep-checkpoints", Usage: "newest checkpoints to keep (0: all)"},
@@ -87,6 +87,9 @@ func trainGRPO(ctx context.Context, env *stages.Env) (err error) {
 	if err != nil {
 		return err
 	}
+	if env.Float64("truncated-is") > 0 && env.Float64("temperature") > 0 {
+		return errors.New("--truncated-is compares with the recorded log-probabilities, which --temperature sets aside: expected one of them")
+	}
 	dtype, err := saveDType(env)
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func trainGRPO(ctx context.Context, env *stages.Env) (err error) {
 			Temperature: float32(env.Float64("temperature")), OnPolicy: live && env.Bool("on-policy-check"),
 		},
 		Dir: dir, Steps: env.Int64("steps"), Every: env.Int64("checkpoint-every"), Keep: env.Int("keep-checkpoints"),
-		ModelType: dtype, Seed: env.Int64("seed"), Log: env.Log,
+		ModelType: dtype, Seed: env.Int64("seed"), Settings: settingsOf(env), Log: env.Log,
 	}
 	if env.Float64("beta") > 0 {
 		if loop.GRPO.Reference, err = session.reference(); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"openrs/stages"
 	"openrs/stages/backend"
@@ -16,6 +17,7 @@ import (
 type session struct {
 	dev     device.Device
 	source  *pretrained.Model
+	dtype   device.DType
 	trainer *train.Trainer
 	ref     *model.Model
 }
@@ -23,7 +25,11 @@ type session struct {
 func open(env *stages.Env) (*session, error) {
 	s := &session{}
 	var err error
-	if s.source, err = pretrained.Open(env.String("model"), env.Uint64("seed")); err != nil {
+	if s.source, err = pretrained.FromFlags(env.Context); err != nil {
+		return nil, err
+	}
+	if s.dtype, err = backend.DType(env.Context); err != nil {
+		s.Close()
 		return nil, err
 	}
 	if s.dev, err = backend.Open(env.Context); err != nil {
@@ -31,19 +37,19 @@ func open(env *stages.Env) (*session, error) {
 		return nil, err
 	}
 	s.trainer, err = train.New(s.dev, s.source, train.Options{
-		Optimizer: optimSettings(env), TokenBudget: env.Int("token-budget"), Recompute: env.Bool("recompute"),
-	}, env.Log)
+		Optimizer: optimSettings(env), TokenBudget: env.Int("token-budget"), DType: s.dtype, Recompute: env.Bool("recompute"),
+	})
 	if err != nil {
 		s.Close()
 		return nil, err
 	}
-	env.Log.Info("training", "model", s.source.Name, "device", s.dev.Name(), "parameters", s.trainer.Parameters())
+	env.Log.Info("training", "model", s.source.Name, "device", s.dev.Name(), "dtype", s.dtype.String(), "parameters", s.trainer.Parameters())
 	return s, nil
 }
 
 // reference loads the model that training began with, frozen.
 func (s *session) reference() (*model.Model, error) {
-	m, err := model.New(s.dev, s.source.Config, model.Options{})
+	m, err := model.New(s.dev, s.source.Config, model.Options{DType: s.dtype})
 	if err != nil {
 		return nil, fmt.Errorf("reference model: %w", err)
 	}
@@ -82,6 +88,27 @@ func restore(env *stages.Env, t *train.Trainer, dir string) (train.State, error)
 	if err != nil {
 		return train.State{}, fmt.Errorf("resuming from %s: %w", folder, err)
 	}
+	for _, setting := range env.Settings {
+		was, known := state.Settings[setting.Name]
+		if known && was != setting.Value && !slices.Contains(freeSettings(), setting.Name) {
+			env.Log.Warn("another value than before: the run will not be the one that was interrupted", "setting", setting.Name, "before", was, "now", setting.Value)
+		}
+	}
 	env.Log.Info("resumed", "checkpoint", folder, "step", state.Step)
 	return state, nil
+}
+
+// freeSettings may change over an interruption without changing what is trained.
+func freeSettings() []string {
+	return []string{"resume", "nats", "nats-creds", "nats-nkey", "nats-tls-ca", "nats-tls-cert", "nats-tls-key", "metrics-addr",
+		"config", "log-format", "log-level", "threads", "checkpoint-every", "keep-checkpoints", "save-dtype", "runs-dir", "dir"}
+}
+
+// settingsOf are the command's settings as a checkpoint records them.
+func settingsOf(env *stages.Env) map[string]string {
+	out := map[string]string{}
+	for _, s := range env.Settings {
+		out[s.Name] = s.Value
+	}
+	return out
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"openrs/schemas"
+	"openrs/stages/suggest"
 	"openrs/stages/synth"
 )
 
@@ -67,7 +68,7 @@ func Lookup(name string) (Benchmark, error) {
 			return b, nil
 		}
 	}
-	return Benchmark{}, fmt.Errorf("%w %q: want one of %s", ErrUnknown, name, strings.Join(Names(), ", "))
+	return Benchmark{}, fmt.Errorf("%w %q%s: want one of %s", ErrUnknown, name, suggest.From(name, Names()), strings.Join(Names(), ", "))
 }
 
 // Problems returns the problems of the named benchmark, each once: how often

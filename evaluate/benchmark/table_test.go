@@ -69,6 +69,9 @@ func TestRefusals(t *testing.T) {
 	if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), `"aime99": want one of synth`) {
 		t.Errorf("unknown name: %v", err)
 	}
+	if _, err := Problems("sinth", Options{}); err == nil || !strings.Contains(err.Error(), `did you mean "synth"`) {
+		t.Errorf("mistyped name: %v", err)
+	}
 	for _, opt := range []Options{{N: -1}, {Levels: []int{9}}, {N: 100_000, Levels: []int{1}}} {
 		if _, err := Problems("synth", opt); err == nil || !strings.Contains(err.Error(), "benchmark synth: ") {
 			t.Errorf("%+v: got %v", opt, err)

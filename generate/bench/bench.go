@@ -47,7 +47,7 @@ type Result struct {
 
 // Run writes one JSON object a line for each batch size, with limits measured just before it.
 func Run(ctx context.Context, env *stages.Env) error {
-	source, err := pretrained.Open(env.String("model"), uint64(env.Int64("seed")))
+	source, err := pretrained.FromFlags(env.Context)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,11 @@ func Run(ctx context.Context, env *stages.Env) error {
 		return err
 	}
 	defer dev.Close()
-	m, err := model.New(dev, source.Config, model.Options{})
+	dtype, err := backend.DType(env.Context)
+	if err != nil {
+		return err
+	}
+	m, err := model.New(dev, source.Config, model.Options{DType: dtype})
 	if err != nil {
 		return err
 	}
@@ -76,10 +80,10 @@ func Run(ctx context.Context, env *stages.Env) error {
 	if err := source.Load(m); err != nil {
 		return err
 	}
-	cost := roofline.NewCost(source.Config, m.Options().DType)
+	cost := roofline.NewCost(source.Config, dtype)
 	out := json.NewEncoder(env.App.Writer)
 	for _, opt := range plans {
-		limits, err := roofline.Measure(dev, m.Options().DType)
+		limits, err := roofline.Measure(dev, dtype)
 		if err != nil {
 			return err
 		}
@@ -88,7 +92,7 @@ func Run(ctx context.Context, env *stages.Env) error {
 			return fmt.Errorf("batch of %d: %w", opt.Batch, err)
 		}
 		r := measured.rates(cost, opt)
-		r.Model, r.Device, r.DType, r.Limits = source.Name, dev.Name(), m.Options().DType.String(), limits
+		r.Model, r.Device, r.DType, r.Limits = source.Name, dev.Name(), dtype.String(), limits
 		if err := out.Encode(r); err != nil {
 			return fmt.Errorf("standard output: %w", err)
 		}

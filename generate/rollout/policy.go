@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"openrs/stages/bus"
 	"openrs/stages/checkpoint"
@@ -17,17 +18,24 @@ type RunPolicies struct {
 	Store *bus.Policies
 	Model *model.Model
 	Dir   string // where weights that come as bytes are kept while they are read
-	Log   *slog.Logger
+	// Patience is how long Load waits for a version before it says ErrNotYet.
+	Patience time.Duration
+	Log      *slog.Logger
 }
 
 // Load implements [Policies].
 func (p *RunPolicies) Load(ctx context.Context, version, step int64) error {
-	policy, err := p.Store.Wait(ctx, version)
+	wait, cancel := context.WithTimeout(ctx, p.Patience)
+	policy, err := p.Store.Wait(wait, version)
+	cancel()
 	if newest, latestErr := p.Store.Latest(ctx); latestErr == nil && newest.Version > step {
 		return ErrTrained
 	}
 	if errors.Is(err, bus.ErrNoMorePolicies) {
 		return ErrTrainingEnded
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return ErrNotYet
 	}
 	if err != nil {
 		return err

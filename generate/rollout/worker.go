@@ -1,11 +1,13 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -25,12 +27,15 @@ type Options struct {
 	TopP, MinP   float32
 	Seed         int64
 	Stop         []int32 // tokens that end a completion
+	// Frozen is the version that rollouts of a model without Policies are marked with.
+	Frozen int64
 }
 
 // Policies supplies the weights of a version.
 type Policies interface {
 	// Load waits for a version and puts it into the engine's model. It returns ErrTrainingEnded when
-	// there will be no such version, and ErrTrained when the version made from the step exists.
+	// there will be no such version, ErrTrained when the version made from the step exists, and
+	// ErrNotYet when it has waited for some time.
 	Load(ctx context.Context, version, step int64) error
 }
 
@@ -40,13 +45,15 @@ var (
 	// ErrTrained says that a step has been trained on, so all of its groups are in the stream: a batch
 	// delivered again after a crash has nothing more to add to it.
 	ErrTrained = errors.New("the step has been trained on")
+	// ErrNotYet says that a version is not there yet.
+	ErrNotYet = errors.New("not there yet")
 )
 
 // Worker generates rollouts. Its fields are set once, before Run.
 type Worker struct {
 	Engine   *engine.Engine
 	Prompter Prompter
-	Policies Policies // nil: the model's weights as they are, as version 0
+	Policies Policies // nil: the model's weights as they are, as version Options.Frozen
 	Options  Options
 	Log      *slog.Logger
 	Metrics  *stages.Recorder // may be nil
@@ -54,6 +61,7 @@ type Worker struct {
 	version int64   // of the weights in the model; −1 before the first
 	queue   []*part // pulled and not yet in the engine, in order
 	report  report
+	said    time.Time // when the log was told what is waited for
 }
 
 // job is a batch of problems under way: the parts of it that belong to different steps are written
@@ -157,7 +165,7 @@ func (w *Worker) feed(ctx context.Context, in stages.Source, out stages.Sink, en
 			if err != nil || d == nil {
 				return err
 			}
-			if err := w.accept(ctx, d, out); err != nil {
+			if err := w.accept(ctx, d); err != nil {
 				return err
 			}
 			continue
@@ -165,7 +173,7 @@ func (w *Worker) feed(ctx context.Context, in stages.Source, out stages.Sink, en
 		p := w.queue[0]
 		version := w.Options.Version(p.step)
 		if w.Policies == nil {
-			version = 0
+			version = w.Options.Frozen
 		}
 		if version != w.version {
 			if !w.Engine.Idle() {
@@ -181,10 +189,13 @@ func (w *Worker) feed(ctx context.Context, in stages.Source, out stages.Sink, en
 					}
 					continue
 				}
+				w.report.waited += time.Since(began)
+				if errors.Is(err, ErrNotYet) {
+					return w.reclaim(ctx, in, version)
+				}
 				if err != nil {
 					return fmt.Errorf("policy version %d: %w", version, err)
 				}
-				w.report.waited += time.Since(began)
 			}
 			w.version = version
 		}
@@ -196,8 +207,27 @@ func (w *Worker) feed(ctx context.Context, in stages.Source, out stages.Sink, en
 	return nil
 }
 
-// accept splits a batch into parts by step and queues them.
-func (w *Worker) accept(ctx context.Context, d *stages.Delivery, out stages.Sink) error {
+// reclaim takes over an earlier batch whose worker has died, if there is one. Without it all workers
+// could hold batches of later steps, waiting for a policy that only that batch's groups can bring.
+func (w *Worker) reclaim(ctx context.Context, in stages.Source, version int64) error {
+	if time.Since(w.said) >= reportInterval {
+		w.said = time.Now()
+		w.Log.Info("waiting for a policy", "version", version)
+	}
+	r, ok := in.(stages.Reclaimer)
+	if !ok {
+		return nil
+	}
+	d, err := r.Reclaim(ctx, w.queue[0].job.delivery.Seq)
+	if err != nil || d == nil {
+		return err
+	}
+	w.Log.Info("taking over a batch that another worker has left", "batch", d.ID)
+	return w.accept(ctx, d)
+}
+
+// accept splits a batch into parts by step and queues them, earlier steps first.
+func (w *Worker) accept(ctx context.Context, d *stages.Delivery) error {
 	rows, err := schemas.Problems().Decode(d.Record)
 	d.Record.Release()
 	if err != nil {
@@ -224,6 +254,7 @@ func (w *Worker) accept(ctx context.Context, d *stages.Delivery, out stages.Sink
 	if j.parts == 0 {
 		return d.Ack(ctx)
 	}
+	slices.SortStableFunc(w.queue, func(a, b *part) int { return cmp.Compare(a.step, b.step) })
 	return nil
 }
 

@@ -114,8 +114,9 @@ func (s *sink) all() []schemas.Rollout {
 type policies struct {
 	model   *model.Model
 	asked   []int64
-	trained int64 // steps below this have been trained on
-	final   int64 // no version beyond this; −1: no end
+	trained int64                    // steps below this have been trained on
+	final   int64                    // no version beyond this; −1: no end
+	ready   func(version int64) bool // may be nil: all are there
 }
 
 func (p *policies) Load(_ context.Context, version, step int64) error {
@@ -124,6 +125,9 @@ func (p *policies) Load(_ context.Context, version, step int64) error {
 	}
 	if p.final >= 0 && version > p.final {
 		return ErrTrainingEnded
+	}
+	if p.ready != nil && !p.ready(version) {
+		return ErrNotYet
 	}
 	p.asked = append(p.asked, version)
 	return p.model.Init(uint64(version) + 1)
@@ -171,6 +175,27 @@ func problems(t *testing.T, n int) []schemas.Problem {
 }
 
 var options = Options{Plan: Plan{GroupsPerStep: 3}, GroupSize: 2, MaxNewTokens: 5, Temperature: 1, Seed: 9}
+
+// Rollouts of weights that are not a run's are marked with the version that the options say.
+func TestFrozenVersion(t *testing.T) {
+	opt := options
+	opt.Frozen = 40
+	w, _ := newWorker(t, opt)
+	w.Policies = nil
+	out := newSink(t)
+	if err := w.Run(context.Background(), newSource(t, problems(t, 4), 2), out); err != nil {
+		t.Fatal(err)
+	}
+	rows := out.all()
+	if len(rows) != 8 {
+		t.Fatalf("%d rollouts, want 8", len(rows))
+	}
+	for i, r := range rows {
+		if want := int64(i / 2 / 3); r.PolicyVersion != 40 || r.Step != want {
+			t.Errorf("row %d: policy %d of step %d, want 40 of %d", i, r.PolicyVersion, r.Step, want)
+		}
+	}
+}
 
 // A batch that belongs to two steps is written in two parts, the first as soon as it is done: the
 // second waits for a policy that is made from the first.
@@ -262,6 +287,40 @@ func TestStopsWhenTrainingEnds(t *testing.T) {
 	}
 	if !slices.Equal(in.acked, []string{"problems/1"}) || !slices.Equal(out.ids, []string{"problems/1/step-0"}) {
 		t.Errorf("acknowledged %v, written %v", in.acked, out.ids)
+	}
+}
+
+// leftSource is a source whose first batch was given to a worker that died.
+type leftSource struct {
+	*source
+	asked int // how often for it
+}
+
+func (s *leftSource) Reclaim(ctx context.Context, before uint64) (*stages.Delivery, error) {
+	if s.asked++; s.asked != 3 || before != 2 {
+		return nil, nil
+	}
+	s.next = 0
+	defer func() { s.next = 2 }()
+	return s.Next(ctx)
+}
+
+// While a worker waits for a policy it takes over the batch that the policy depends on.
+func TestBatchesLeftByTheDeadAreTakenOver(t *testing.T) {
+	w, p := newWorker(t, options)
+	in, out := &leftSource{source: newSource(t, problems(t, 9), 3)}, newSink(t)
+	in.next = 1
+	p.ready = func(version int64) bool {
+		return version == 0 || out.rows[fmt.Sprintf("problems/%d/step-%d", version, version-1)] != nil
+	}
+	if err := w.Run(context.Background(), in, out); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"problems/1/step-0", "problems/2/step-1", "problems/3/step-2"}; !slices.Equal(out.ids, want) {
+		t.Errorf("written %v, want %v", out.ids, want)
+	}
+	if want := []string{"problems/1", "problems/2", "problems/3"}; !slices.Equal(in.acked, want) {
+		t.Errorf("acknowledged %v, want %v", in.acked, want)
 	}
 }
 

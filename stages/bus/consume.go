@@ -199,7 +199,7 @@ func (c *Consumer) pull(ctx context.Context, wait time.Duration) (*Delivery, err
 				}
 				return nil, nil
 			}
-			d, err := c.accept(m)
+			d, err := c.accept(m, link)
 			if d == nil && err == nil {
 				continue // another copy of what this worker already holds
 			}
@@ -230,13 +230,13 @@ func (c *Consumer) explain(ctx context.Context, err error) error {
 
 // accept takes a message on. A second copy of a held message (its first holder is this worker, the
 // signs of life were lost while the server was away) only replaces the first: (nil, nil).
-func (c *Consumer) accept(m jetstream.Msg) (*Delivery, error) {
+func (c *Consumer) accept(m jetstream.Msg, link context.Context) (*Delivery, error) {
 	meta, err := m.Metadata()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.what("reading"), err)
 	}
 	rec, bad := recordOf(m, meta)
-	d := &Delivery{Record: rec, Redelivered: meta.NumDelivered > 1, Deliveries: meta.NumDelivered, c: c, msg: m}
+	d := &Delivery{Record: rec, Redelivered: meta.NumDelivered > 1, Deliveries: meta.NumDelivered, c: c, msg: m, link: link}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -244,7 +244,7 @@ func (c *Consumer) accept(m jetstream.Msg) (*Delivery, error) {
 		return nil, fmt.Errorf("%s: %w", c.what("reading"), ErrClosed)
 	}
 	if h := c.held[rec.Seq]; h != nil {
-		h.msg = m
+		h.msg, h.link = m, link
 		return nil, nil
 	}
 	c.held[rec.Seq] = d

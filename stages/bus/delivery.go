@@ -57,28 +57,54 @@ type Delivery struct {
 	Deliveries uint64
 
 	c       *Consumer
-	msg     jetstream.Msg // newest copy; guarded by c.mu
-	settled bool          // guarded by c.mu
+	msg     jetstream.Msg   // newest copy; guarded by c.mu
+	link    context.Context // done when the connection that msg came over is lost; guarded by c.mu
+	settled bool            // guarded by c.mu
 }
 
 // Ack tells the server that the work is done and its output stored, and waits until the server has
 // taken note, for as long as the bus's patience. After an error the delivery is still held: Ack may
 // be called again.
+//
+// A server that was killed may have forgotten that it handed the message out. It would not answer, and
+// it hands the message out again: the work is then done twice and its output recognised as a duplicate.
 func (d *Delivery) Ack(ctx context.Context) error {
-	msg := d.current()
-	if msg == nil {
-		return nil
-	}
+	tried := false
 	err := d.c.run.bus.retry(ctx, d.c.what("acknowledging a message of"), func(ctx context.Context) error {
-		if msg = d.current(); msg == nil {
+		msg := d.current()
+		if msg == nil {
 			return nil
 		}
+		if tried || d.cutOff() {
+			if gone, err := d.forgotten(ctx); gone || err != nil {
+				return err
+			}
+		}
+		tried = true
 		return settled(msg.DoubleAck(ctx))
 	})
 	if err == nil {
 		d.c.release(d)
 	}
 	return err
+}
+
+// cutOff reports whether the connection that the message came over was lost since.
+func (d *Delivery) cutOff() bool {
+	d.c.mu.Lock()
+	defer d.c.mu.Unlock()
+	return d.link.Err() != nil
+}
+
+// forgotten asks the server whether, as far as it knows, it has yet to hand the message out.
+func (d *Delivery) forgotten(ctx context.Context) (bool, error) {
+	info, err := d.c.c.Info(ctx)
+	if err != nil || info.Delivered.Stream >= d.Seq {
+		return false, err
+	}
+	d.c.run.bus.log.Info("the server has forgotten that it handed out a message and will do so again",
+		"stream", streamName(d.c.run.name, d.c.stream), "message", d.Seq)
+	return true, nil
 }
 
 // Nak gives the message back, to be handed out again (to any worker) after the delay.

@@ -12,6 +12,7 @@ import (
 	"openrs/stages/checkpoint"
 	"openrs/stages/model"
 	"openrs/stages/model/tiny"
+	"openrs/stages/suggest"
 	"openrs/stages/tokenizer"
 )
 
@@ -86,7 +87,7 @@ func fromFolder(name string, folder *checkpoint.Folder, fsys fs.FS) (*Model, err
 func openShape(name string, seed uint64) (*Model, error) {
 	cfg, ok := shapes()[name]
 	if !ok {
-		return nil, fmt.Errorf("--model shape:%s: unknown shape, expected one of %s", name, strings.Join(shapeNames(), ", "))
+		return nil, fmt.Errorf("--model shape:%s: unknown shape%s, expected one of %s", name, suggest.From(name, shapeNames()), strings.Join(shapeNames(), ", "))
 	}
 	tok, err := tokenizer.Load(tiny.FS())
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"openrs/stages"
 	"openrs/stages/backend"
-	"openrs/stages/device"
 	"openrs/stages/pretrained"
 	"openrs/stages/roofline"
 	"openrs/update/optim"
@@ -59,12 +58,16 @@ func Run(ctx context.Context, env *stages.Env) error {
 		Sequences: env.Int("sequences"), Tokens: env.Int("tokens"), PromptTokens: env.Int("prompt-tokens"),
 		GroupSize: env.Int("group-size"), Iterations: env.Int("iterations"), Seed: env.Int64("seed"),
 	}
-	source, err := pretrained.Open(env.String("model"), uint64(opt.Seed))
+	source, err := pretrained.FromFlags(env.Context)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
 	if err := opt.check(source.Config.MaxPositions); err != nil {
+		return err
+	}
+	dtype, err := backend.DType(env.Context)
+	if err != nil {
 		return err
 	}
 	dev, err := backend.Open(env.Context)
@@ -75,8 +78,8 @@ func Run(ctx context.Context, env *stages.Env) error {
 	settings := optim.Default()
 	settings.LR = 1e-6
 	trainer, err := train.New(dev, source, train.Options{
-		Optimizer: settings, TokenBudget: env.Int("token-budget"), Recompute: env.Bool("recompute"),
-	}, env.Log)
+		Optimizer: settings, TokenBudget: env.Int("token-budget"), DType: dtype, Recompute: env.Bool("recompute"),
+	})
 	if err != nil {
 		return err
 	}
@@ -87,7 +90,6 @@ func Run(ctx context.Context, env *stages.Env) error {
 	}
 	// Measuring the limits takes memory of its own, so the peak is asked for first.
 	peak := peakBytes()
-	const dtype = device.F32
 	limits, err := roofline.Measure(dev, dtype)
 	if err != nil {
 		return err

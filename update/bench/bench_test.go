@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"math"
 	"runtime"
 	"slices"
@@ -167,7 +166,7 @@ func TestMeasure(t *testing.T) {
 	defer dev.Close()
 	settings := optim.Default()
 	settings.LR = 1e-6
-	trainer, err := train.New(dev, source, train.Options{Optimizer: settings, TokenBudget: 64}, slog.New(slog.DiscardHandler))
+	trainer, err := train.New(dev, source, train.Options{Optimizer: settings, TokenBudget: 64})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,9 +3,12 @@ package grpo
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
+
+	"openrs/stages/suggest"
 )
 
 // ErrConfig marks a setting that can't be used.
@@ -62,7 +65,7 @@ func (c Config) Validate() error {
 	row, ok := lossTypes[c.Loss]
 	switch {
 	case !ok:
-		return fmt.Errorf("%w: loss %q, expected one of %s", ErrConfig, c.Loss, strings.Join(LossTypes(), ", "))
+		return fmt.Errorf("%w: loss %q%s, expected one of %s", ErrConfig, c.Loss, suggest.From(c.Loss, LossTypes()), strings.Join(LossTypes(), ", "))
 	case c.RatioLevel != "" && c.RatioLevel != RatioToken && c.RatioLevel != RatioSequence:
 		return fmt.Errorf("%w: ratio_level %q, expected token or sequence", ErrConfig, c.RatioLevel)
 	case c.EpsLow > 1:
@@ -76,11 +79,4 @@ func (c Config) Validate() error {
 }
 
 // LossTypes returns the names of the loss types, sorted.
-func LossTypes() []string {
-	names := make([]string, 0, len(lossTypes))
-	for name := range lossTypes {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func LossTypes() []string { return slices.Sorted(maps.Keys(lossTypes)) }

@@ -1,29 +1,13 @@
 package grpo
 
 import (
-	"encoding/json"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
-)
 
-// readGolden decodes a file of the golden fixtures, or skips the test if they are not there.
-func readGolden(t *testing.T, name string, into any) {
-	t.Helper()
-	dir := os.Getenv("OPENRS_GOLDEN")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "golden")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("no golden fixtures: %v", err)
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-}
+	"openrs/stages/goldentest"
+)
 
 // goldenBatch is the ragged input that losses.json and each model's expected.json share.
 type goldenBatch struct {
@@ -145,7 +129,7 @@ func TestGoldenLosses(t *testing.T) {
 		goldenBatch
 		Variants map[string]goldenVariant `json:"variants"`
 	}
-	readGolden(t, "losses.json", &file)
+	goldentest.Decode(t, goldentest.Path(t, "losses.json"), &file)
 	if len(file.Variants) == 0 {
 		t.Fatal("no variants")
 	}
@@ -162,8 +146,8 @@ func TestGoldenLosses(t *testing.T) {
 // TestGoldenModelLosses does the same with the log-probabilities of the golden models, and with the
 // accumulation of three micro-batches.
 func TestGoldenModelLosses(t *testing.T) {
-	for _, model := range []string{"qwen2-tied-f32", "qwen2-untied-bf16-sharded", "llama-f16-odd", "qwen3-f32-sharded"} {
-		t.Run(model, func(t *testing.T) {
+	for _, dir := range goldentest.Models(t) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
 			var file struct {
 				Batch        goldenBatch              `json:"batch"`
 				GRPO         map[string]goldenVariant `json:"grpo"`
@@ -172,7 +156,10 @@ func TestGoldenModelLosses(t *testing.T) {
 					Cases        map[string]goldenVariant `json:"cases"`
 				} `json:"accumulation"`
 			}
-			readGolden(t, filepath.Join(model, "expected.json"), &file)
+			goldentest.Decode(t, filepath.Join(dir, "expected.json"), &file)
+			if len(file.GRPO) == 0 || len(file.Accumulation.Cases) == 0 {
+				t.Fatalf("%s: expected.json lacks losses", dir)
+			}
 			for name, v := range file.GRPO {
 				if v.Temperature != 1 {
 					continue // its log-probabilities are not in the file

@@ -339,6 +339,7 @@ func TestConfigErrors(t *testing.T) {
 		says string
 	}{
 		{Config{Loss: "ppo"}, "bnpo, dapo, dr_grpo, grpo"},
+		{Config{Loss: "dr-grpo"}, `did you mean "dr_grpo"`},
 		{Config{}, "loss"},
 		{Config{Loss: "grpo", Beta: -1}, "beta"},
 		{Config{Loss: "grpo", EpsLow: math.NaN()}, "eps_low"},

@@ -1,14 +1,12 @@
 package optim
 
 import (
-	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"openrs/stages/device"
 	"openrs/stages/device/devicetest"
+	"openrs/stages/goldentest"
 )
 
 // goldenFile is optim.json of the golden fixtures.
@@ -48,18 +46,8 @@ type goldenFile struct {
 
 func readGolden(t *testing.T) goldenFile {
 	t.Helper()
-	dir := os.Getenv("OPENRS_GOLDEN")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "golden")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, "optim.json"))
-	if err != nil {
-		t.Skipf("no golden fixtures: %v", err)
-	}
 	var f goldenFile
-	if err := json.Unmarshal(data, &f); err != nil {
-		t.Fatal(err)
-	}
+	goldentest.Decode(t, goldentest.Path(t, "optim.json"), &f)
 	if len(f.AdamW.Cases) == 0 || len(f.Schedule) == 0 || len(f.Clip.Cases) == 0 {
 		t.Fatal("optim.json lacks cases")
 	}

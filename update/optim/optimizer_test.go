@@ -163,6 +163,7 @@ func TestBadSettings(t *testing.T) {
 		{"beta1", Settings{Beta1: 1}}, {"beta2", Settings{Beta2: 1.5}}, {"eps", Settings{Eps: -1}},
 		{"weight decay", Settings{WeightDecay: -0.1}}, {"max_grad_norm", Settings{MaxGradNorm: -1}},
 		{"constant_with_warmup", Settings{Schedule: Schedule{Name: "step"}}},
+		{`did you mean "linear"`, Settings{Schedule: Schedule{Name: "liner"}}},
 		{"warmup_steps", Settings{Schedule: Schedule{Name: "linear", WarmupSteps: -1, TotalSteps: 5}}},
 		{"has no warm-up", Settings{Schedule: Schedule{WarmupSteps: 3}}},
 		{"total", Settings{Schedule: Schedule{Name: "cosine"}}},

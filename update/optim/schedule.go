@@ -3,9 +3,12 @@ package optim
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
+
+	"openrs/stages/suggest"
 )
 
 // ErrSettings marks a setting of the optimizer or the schedule that can't be used.
@@ -69,7 +72,7 @@ func (c Schedule) Validate() error {
 	row, ok := scheduleTypes[c.name()]
 	switch {
 	case !ok:
-		return fmt.Errorf("%w: schedule %q, expected one of %s", ErrSettings, c.Name, strings.Join(ScheduleNames(), ", "))
+		return fmt.Errorf("%w: schedule %q%s, expected one of %s", ErrSettings, c.Name, suggest.From(c.Name, ScheduleNames()), strings.Join(ScheduleNames(), ", "))
 	case c.WarmupSteps < 0:
 		return fmt.Errorf("%w: warmup_steps is %d, expected at least 0", ErrSettings, c.WarmupSteps)
 	case c.WarmupSteps > 0 && !row.warmup:
@@ -92,14 +95,7 @@ func (c Schedule) name() string {
 }
 
 // ScheduleNames returns the names of the schedules, sorted.
-func ScheduleNames() []string {
-	names := make([]string, 0, len(scheduleTypes))
-	for name := range scheduleTypes {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func ScheduleNames() []string { return slices.Sorted(maps.Keys(scheduleTypes)) }
 
 // WarmupSteps returns the warm-up of a ratio of the total steps, rounded up.
 func WarmupSteps(ratio float64, total int64) int64 {

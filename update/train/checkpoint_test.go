@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"openrs/stages/atomicfile"
 	"openrs/stages/checkpoint"
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
@@ -82,11 +83,11 @@ func TestRestoreGoesOn(t *testing.T) {
 func TestRestoreRefuses(t *testing.T) {
 	tr := newTiny(t, 1)
 	run(t, &GRPO{Trainer: tr, Objective: dapo(t)}, makeStep(t, tr, 0, mixed...))
-	whole := t.TempDir()
-	if err := tr.Save(whole, State{Step: 1, NextSequence: 2}, 0); err != nil {
+	dir := t.TempDir()
+	if err := tr.Save(dir, State{Step: 1, NextSequence: 2}, 0); err != nil {
 		t.Fatal(err)
 	}
-	whole = filepath.Join(whole, "checkpoint-1")
+	sound := filepath.Join(dir, "checkpoint-1")
 
 	truncate := func(name string) func(t *testing.T, dir string) {
 		return func(t *testing.T, dir string) { edit(t, dir, name, func(b []byte) []byte { return b[:len(b)/2] }) }
@@ -126,7 +127,7 @@ func TestRestoreRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "checkpoint-1")
-			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+			if err := os.CopyFS(dir, os.DirFS(sound)); err != nil {
 				t.Fatal(err)
 			}
 			c.damage(t, dir)
@@ -147,11 +148,11 @@ func TestRestoreRefuses(t *testing.T) {
 		if other.Parameters() == tr.Parameters() {
 			t.Skip("both models have the same shape")
 		}
-		if _, err := other.Restore(whole); !errors.Is(err, model.ErrTensors) {
+		if _, err := other.Restore(sound); !errors.Is(err, model.ErrTensors) {
 			t.Errorf("error %v, want ErrTensors", err)
 		}
 	})
-	if _, err := newTiny(t, 1).Restore(whole); err != nil {
+	if _, err := newTiny(t, 1).Restore(sound); err != nil {
 		t.Errorf("the undamaged checkpoint: %v", err)
 	}
 }
@@ -181,7 +182,7 @@ func alterMoments(t *testing.T, tr *Trainer, path string, change func([]checkpoi
 	slices.SortFunc(all, func(a, b checkpoint.NamedTensor) int { // the embedding's first moment comes first
 		return strings.Compare(a.Name, b.Name)
 	})
-	err := checkpoint.WriteFile(path, func(w io.Writer) error {
+	err := atomicfile.Write(path, func(w io.Writer) error {
 		return checkpoint.WriteTensors(w, change(all), checkpoint.F32, nil)
 	})
 	if err != nil {

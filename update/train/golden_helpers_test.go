@@ -190,7 +190,7 @@ func (g *golden) trainer(t *testing.T, dev device.Device, budget int, recompute 
 		t.Fatal(err)
 	}
 	s.Eps = max(s.Eps, 1e-8)
-	tr, err := newTrainer(m, &pretrained.Model{Name: g.dir, Config: g.folder.Config()}, Options{Optimizer: s, TokenBudget: budget}, quiet())
+	tr, err := newTrainer(m, &pretrained.Model{Name: g.dir, Config: g.folder.Config()}, Options{Optimizer: s, TokenBudget: budget})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"errors"
 	"maps"
 	"math"
 	"path/filepath"
@@ -313,13 +312,5 @@ func (g *golden) checkParams(t *testing.T, tr *Trainer, got []float32) {
 	}
 	if off*1000 > entries {
 		t.Errorf("%d of %d parameters are off by more than 1e-6, expected at most one in a thousand", off, entries)
-	}
-}
-
-// TestGoldenNothing: a batch without groups is no update.
-func TestGoldenNothing(t *testing.T) {
-	tr := newTiny(t, 1)
-	if _, err := tr.update(nil, nil); !errors.Is(err, errNothing) || tr.Updates() != 0 {
-		t.Errorf("error %v after %d updates", err, tr.Updates())
 	}
 }

@@ -77,9 +77,6 @@ func (g *GRPO) Step(step steps.Step) ([]stages.Value, error) {
 			}
 			return grads, nil
 		})
-		if errors.Is(err, errNothing) {
-			break // every group has equal rewards: the weights stay as they are
-		}
 		if err != nil {
 			return nil, fmt.Errorf("step %d: %w", step.Number, err)
 		}

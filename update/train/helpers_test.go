@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"openrs/schemas"
 	"openrs/stages"
+	"openrs/stages/device"
 	"openrs/stages/device/cpu"
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
@@ -65,7 +67,7 @@ func newTiny(t *testing.T, seed uint64) *Trainer {
 
 func newTrainerOf(t *testing.T, source *pretrained.Model, opt Options) *Trainer {
 	t.Helper()
-	tr, err := New(newDevice(t), source, opt, quiet())
+	tr, err := New(newDevice(t), source, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,11 +132,8 @@ func makeStep(t *testing.T, tr *Trainer, number int64, specs ...groupSpec) steps
 			reward := a
 			row := schemas.Scored{Reward: &reward, Advantage: a, Rewards: map[string]float32{"accuracy": reward}, Rollout: schemas.Rollout{
 				GroupID: spec.id, ProblemID: "p-" + spec.id, Sample: int32(i), Step: number, PolicyVersion: number,
-				PromptIDs: prompt, CompletionIDs: ids(1 + rng.IntN(9)), FinishReason: schemas.FinishStop, Temperature: max(spec.temperature, 0),
+				PromptIDs: prompt, CompletionIDs: ids(1 + rng.IntN(9)), FinishReason: schemas.FinishStop, Temperature: cmp.Or(spec.temperature, 1),
 			}}
-			if row.Temperature == 0 {
-				row.Temperature = 1
-			}
 			g.Rows = append(g.Rows, row)
 		}
 		record(t, tr, g.Rows)
@@ -199,20 +198,20 @@ func byName(t *testing.T, values []stages.Value) map[string]float64 {
 func weights(t *testing.T, tr *Trainer) []float32 {
 	t.Helper()
 	params, _ := tr.model.Flat()
-	return download(t, tr, params.Cols, func(dst []float32) error { return tr.model.Device().Download(dst, params) })
+	return download(t, tr, params)
 }
 
 // gradients returns those of the last update.
 func gradients(t *testing.T, tr *Trainer) []float32 {
 	t.Helper()
 	_, grads := tr.model.Flat()
-	return download(t, tr, grads.Cols, func(dst []float32) error { return tr.model.Device().Download(dst, grads) })
+	return download(t, tr, grads)
 }
 
-func download(t *testing.T, _ *Trainer, n int, read func([]float32) error) []float32 {
+func download(t *testing.T, tr *Trainer, x device.Tensor) []float32 {
 	t.Helper()
-	v := make([]float32, n)
-	if err := read(v); err != nil {
+	v := make([]float32, x.Len())
+	if err := tr.model.Device().Download(v, x); err != nil {
 		t.Fatal(err)
 	}
 	return v

@@ -25,6 +25,7 @@ type Loop struct {
 	Keep      int              // checkpoints kept; 0: all
 	ModelType checkpoint.DType // of model/; "": as the model came
 	Seed      int64
+	Settings  map[string]string // recorded with checkpoints
 	Metrics   *stages.Recorder
 	Log       *slog.Logger
 
@@ -156,7 +157,7 @@ func (l *Loop) save() error {
 		return nil
 	}
 	l.saved = l.state.Step
-	l.state.Seed = l.Seed
+	l.state.Seed, l.state.Settings = l.Seed, l.Settings
 	return l.GRPO.Trainer.Save(Checkpoints(l.Dir), l.state, l.Keep)
 }
 

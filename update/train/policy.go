@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"openrs/stages/atomicfile"
 	"openrs/stages/bus"
 	"openrs/stages/checkpoint"
 )
@@ -31,7 +32,7 @@ func (p *Publisher) Publish(ctx context.Context, t *Trainer, version int64) erro
 	}
 	path := filepath.Join(p.Dir, "policy.safetensors")
 	defer os.Remove(path)
-	err = checkpoint.WriteFile(path, func(w io.Writer) error {
+	err = atomicfile.Write(path, func(w io.Writer) error {
 		return checkpoint.WriteTensors(w, tensors, checkpoint.F32, nil)
 	})
 	if err != nil {

@@ -129,6 +129,12 @@ func (l *SFTLoop) Run(ctx context.Context, in stages.Source) error {
 			return err
 		}
 	}
+	switch updates := l.Trainer.Updates(); {
+	case updates == 0:
+		return errors.New("no problems to learn from: the input is empty")
+	case updates < l.Steps:
+		l.Log.Warn("the input ended before the last step", "steps", updates, "expected", l.Steps)
+	}
 	folder := filepath.Join(l.Dir, "model")
 	if err := l.Trainer.Export(folder, l.ModelType); err != nil {
 		return err

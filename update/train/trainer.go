@@ -1,9 +1,7 @@
 package train
 
 import (
-	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 
 	"openrs/stages/device"
@@ -17,7 +15,6 @@ type Trainer struct {
 	model     *model.Model
 	optimizer *optim.Optimizer
 	source    *pretrained.Model // configuration and companions for saving
-	log       *slog.Logger
 	budget    int
 }
 
@@ -29,6 +26,9 @@ type Options struct {
 	// rounding where it divides a group (whose prompt is then computed for each part) and in a tied
 	// embedding, so a run that must repeat bit for bit keeps its budget.
 	TokenBudget int
+	// DType is the type in which matrices are multiplied. Parameters, gradients and moments are float32;
+	// after each update the parameters are rounded to it.
+	DType device.DType
 	// Recompute keeps only each layer's input in the forward pass and computes the rest again in the
 	// backward pass: less memory, about a third more time.
 	Recompute bool
@@ -37,11 +37,11 @@ type Options struct {
 }
 
 // New loads source's weights for training on dev.
-func New(dev device.Device, source *pretrained.Model, opt Options, log *slog.Logger) (*Trainer, error) {
+func New(dev device.Device, source *pretrained.Model, opt Options) (*Trainer, error) {
 	if opt.TokenBudget < 1 {
 		return nil, fmt.Errorf("train: token budget is %d, expected at least 1", opt.TokenBudget)
 	}
-	m, err := model.New(dev, source.Config, model.Options{Train: true, Recompute: opt.Recompute, MaxPositions: opt.MaxPositions})
+	m, err := model.New(dev, source.Config, model.Options{DType: opt.DType, Train: true, Recompute: opt.Recompute, MaxPositions: opt.MaxPositions})
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func New(dev device.Device, source *pretrained.Model, opt Options, log *slog.Log
 		m.Close()
 		return nil, err
 	}
-	t, err := newTrainer(m, source, opt, log)
+	t, err := newTrainer(m, source, opt)
 	if err != nil {
 		m.Close()
 		return nil, err
@@ -59,7 +59,7 @@ func New(dev device.Device, source *pretrained.Model, opt Options, log *slog.Log
 
 // newTrainer puts an optimizer beside a model that has its weights. On an error the model is still
 // the caller's.
-func newTrainer(m *model.Model, source *pretrained.Model, opt Options, log *slog.Logger) (*Trainer, error) {
+func newTrainer(m *model.Model, source *pretrained.Model, opt Options) (*Trainer, error) {
 	params, grads := m.Flat()
 	var ranges []optim.Range
 	for _, p := range m.Params() {
@@ -69,7 +69,7 @@ func newTrainer(m *model.Model, source *pretrained.Model, opt Options, log *slog
 	if err != nil {
 		return nil, err
 	}
-	return &Trainer{model: m, optimizer: optimizer, source: source, log: log, budget: opt.TokenBudget}, nil
+	return &Trainer{model: m, optimizer: optimizer, source: source, budget: opt.TokenBudget}, nil
 }
 
 // Close frees the model and the optimizer.
@@ -87,9 +87,6 @@ func (t *Trainer) Parameters() int {
 // Updates is the number of optimizer updates done.
 func (t *Trainer) Updates() int64 { return t.optimizer.Steps() }
 
-// errNothing says that no sequence of a step has a gradient.
-var errNothing = errors.New("nothing to train on")
-
 // microBatch is the part of a step that goes through the model at once.
 type microBatch struct {
 	pieces              []model.Piece
@@ -100,11 +97,9 @@ type microBatch struct {
 
 // update makes one optimizer update from the groups: it sends them through the model in micro-batches
 // under the token budget, asks loss for the loss gradient of each token's log-probability, and applies
-// the optimizer to the sum.
+// the optimizer to the sum. Without groups the gradient is zero: momentum and schedule go on, as if
+// completions without a gradient had been sent through.
 func (t *Trainer) update(groups []model.Group, loss func(microBatch) ([][]float32, error)) (optim.Report, error) {
-	if len(groups) == 0 {
-		return optim.Report{}, errNothing
-	}
 	t.model.ZeroGrads()
 	first := 0
 	for _, pieces := range model.Split(groups, t.budget) {
