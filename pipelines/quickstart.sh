@@ -44,15 +44,13 @@ follow "$dir/logs" "${pids[@]}"
 pids=()
 
 echo "evaluating before and after on $problems held-out problems, $samples samples each"
-measure() { # NAME MODEL
-  bin/evaluate problems --benchmark synth --n "$problems" --samples $samples |
-    bin/generate --model "$2" --seed "$seed" --temperature 1 --max-new-tokens 64 2>"$dir/logs/evaluate-$1-generate.log" |
-    bin/score --reward accuracy=1 --reward format=0.1 --out "$dir/$1.parquet" 2>"$dir/logs/evaluate-$1-score.log"
+measure() { # NAME MODEL STEP
+  bin/evaluate problems --benchmark synth --n "$problems" --samples $samples 2>>"$dir/logs/evaluate.log" |
+    bin/generate --model "$2" --policy-version "$3" --seed "$seed" --max-new-tokens 64 2>>"$dir/logs/evaluate.log" |
+    bin/score --reward accuracy=1 --reward format=0.1 --out "$dir/$1.parquet" 2>>"$dir/logs/evaluate.log"
 }
-measure base tiny
-measure trained "$dir/model"
-
-bin/evaluate report --in base="$dir/base.parquet" --in trained="$dir/trained.parquet" \
-  --metrics "$dir" --seed "$seed" --seconds $((SECONDS - began)) \
-  --title "quickstart, seed $seed" --out-dir "$dir"
+measure base tiny 0
+measure trained "$dir/model" 80
+bin/evaluate report --in base="$dir/base.parquet" --in trained="$dir/trained.parquet" --metrics "$dir" \
+  --title "quickstart, seed $seed" --seed "$seed" --seconds $((SECONDS - began)) --out-dir "$dir" 2>>"$dir/logs/evaluate.log"
 echo "report: runs/$run/report.html   model: runs/$run/model   ($((SECONDS - began)) s)"
