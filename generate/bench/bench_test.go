@@ -69,6 +69,24 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestRunBF16(t *testing.T) {
+	out, err := command(t, "--model", "shape:tiny", "--batch", "2", "--prompt-tokens", "5", "--new-tokens", "2", "--dtype", "bf16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Result
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	// Two bytes for an entry of a matrix, four for one of a vector.
+	if want := int64(2*(288*128+2*(128*256+128*128+3*128*256)) + 4*(2*(256+2*128)+128)); got.DType != "bf16" || got.WeightBytes != want {
+		t.Errorf("%s, %d bytes of weights, want bf16, %d", got.DType, got.WeightBytes, want)
+	}
+	if !(got.TokensPerSecond > 0) || !(got.GFLOPS > 0) || !(got.Limits.GFLOPS > 0) {
+		t.Errorf("a rate is not positive: %s", out)
+	}
+}
+
 func TestRunErrors(t *testing.T) {
 	for _, c := range []struct{ args, err string }{
 		{"", "expected --model"},
@@ -80,6 +98,7 @@ func TestRunErrors(t *testing.T) {
 		{"--model shape:tiny --prefill-chunk -1", "--prefill-chunk is -1"},
 		{"--model shape:tiny --prompt-tokens 1000", "positions, the model has 1024"},
 		{"--model shape:tiny --device none", "expected cpu"},
+		{"--model shape:tiny --dtype f64", `--dtype: data type "f64": expected f32 or bf16`},
 	} {
 		out, err := command(t, strings.Fields(c.args)...)
 		if err == nil || !strings.Contains(err.Error(), c.err) || out != "" {

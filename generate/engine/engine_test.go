@@ -12,12 +12,16 @@ import (
 	"openrs/stages/checkpoint"
 	"openrs/stages/device"
 	"openrs/stages/device/cpu"
+	"openrs/stages/device/cpu/kernel"
 	"openrs/stages/model"
 )
 
-func newModel(t *testing.T) *model.Model {
+func newModel(t *testing.T) *model.Model { return newModelOf(t, device.F32, "") }
+
+// newModelOf is newModel with matrices of dtype, on the named kernel set.
+func newModelOf(t *testing.T, dtype device.DType, kernels string) *model.Model {
 	t.Helper()
-	dev, err := cpu.New(cpu.Options{Threads: 2})
+	dev, err := cpu.New(cpu.Options{Threads: 2, Kernels: kernels})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +30,7 @@ func newModel(t *testing.T) *model.Model {
 		Architecture: "qwen2", QKVBias: true, TieEmbeddings: true,
 		Hidden: 48, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 16, FFN: 80, Vocab: 101,
 		MaxPositions: 256, RopeTheta: 1e4, RMSEps: 1e-6,
-	}, model.Options{})
+	}, model.Options{DType: dtype})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +103,19 @@ func equal(a, b Result) bool {
 // Whatever else is in the batch, however the prompt is cut, whatever the pages: the same tokens and
 // the same bits. And the recorded log-probabilities are those that training computes.
 func TestCompletionsDependOnNothingElse(t *testing.T) {
-	m := newModel(t)
+	for _, dtype := range []device.DType{device.F32, device.BF16} {
+		for _, level := range kernel.Levels() {
+			if dtype == device.F32 && level < kernel.Best() {
+				continue
+			}
+			t.Run(dtype.String()+" "+level.String(), func(t *testing.T) {
+				completionsDependOnNothingElse(t, newModelOf(t, dtype, level.String()))
+			})
+		}
+	}
+}
+
+func completionsDependOnNothingElse(t *testing.T, m *model.Model) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	requests := randomRequests(rng, 12)
 	together, _ := generate(t, m, Options{}, requests...)

@@ -26,7 +26,7 @@ func (m *Model) Init(seed uint64) error {
 			}
 		}
 		return v, nil
-	})
+	}, nil)
 }
 
 func initializerRange(raw map[string]any) float64 {

@@ -48,7 +48,34 @@ func (m *Model) Load(src TensorSource) error {
 		}
 		v := buf[:p.Len()]
 		return v, tensors[p.Name].ReadFloat32s(v)
-	})
+	}, m.packRaw(tensors))
+}
+
+// packRaw returns a function that packs a matrix straight from a checkpoint's bfloat16 values, or reports
+// that it can't: the matrix is in another type, here or there, or the device does not take them.
+func (m *Model) packRaw(tensors map[string]checkpoint.Tensor) func(w device.Weight, s span) bool {
+	packer, ok := m.dev.(device.BF16Packer)
+	if !ok || m.opt.DType != device.BF16 || m.opt.Train {
+		return nil
+	}
+	return func(w device.Weight, s span) bool {
+		for _, p := range s.params {
+			if tensors[p.Name].DType != checkpoint.BF16 {
+				return false
+			}
+		}
+		var raw []byte
+		if len(s.params) == 1 {
+			raw = tensors[s.params[0].Name].Bytes()
+		} else {
+			raw = make([]byte, 0, 2*s.len())
+			for _, p := range s.params { // they follow each other
+				raw = append(raw, tensors[p.Name].Bytes()...)
+			}
+		}
+		packer.PackBF16(w, raw)
+		return true
+	}
 }
 
 // checkExtra names what a checkpoint has and the model does not use. Two kinds are harmless: the rotary
@@ -75,8 +102,9 @@ func (m *Model) checkExtra(names []string) error {
 }
 
 // replace sets every parameter to what values returns for it and packs the matrices. Without masters
-// they pass through one buffer of the size of the largest matrix.
-func (m *Model) replace(values func(Param) ([]float32, error)) error {
+// they pass through one buffer of the size of the largest matrix, but for those that raw, which may be nil,
+// reports to have packed.
+func (m *Model) replace(values func(Param) ([]float32, error), raw func(device.Weight, span) bool) error {
 	upload := func(s span, at device.Tensor) error {
 		flat := at.Reshape(1, s.len())
 		for _, p := range s.params {
@@ -97,19 +125,27 @@ func (m *Model) replace(values func(Param) ([]float32, error)) error {
 		m.Repack()
 		return m.dev.Sync()
 	}
-	var largest int
-	m.weights(func(_ device.Weight, s span) { largest = max(largest, s.len()) })
-	staging, err := m.dev.Alloc(largest)
-	if err != nil {
-		return fmt.Errorf("staging buffer: %w", err)
-	}
-	defer m.dev.Free(staging)
 	if err := m.layout.vectorSpans(func(s span) error { return upload(s, m.vector(s)) }); err != nil {
 		return err
 	}
+	var largest int
+	m.weights(func(_ device.Weight, s span) { largest = max(largest, s.len()) })
+	var staging device.Buffer
+	var err error
+	defer func() {
+		if staging != nil {
+			m.dev.Free(staging)
+		}
+	}()
 	m.weights(func(w device.Weight, s span) {
-		if err != nil {
+		if err != nil || raw != nil && raw(w, s) {
 			return
+		}
+		if staging == nil {
+			if staging, err = m.dev.Alloc(largest); err != nil {
+				staging, err = nil, fmt.Errorf("staging buffer: %w", err)
+				return
+			}
 		}
 		t := device.View(staging, 0, s.rows, s.cols)
 		if err = upload(s, t); err == nil {

@@ -12,6 +12,7 @@ import (
 
 	"openrs/stages/checkpoint"
 	"openrs/stages/device"
+	"openrs/stages/device/cpu"
 	"openrs/stages/device/devicetest"
 	"openrs/stages/goldentest"
 )
@@ -243,6 +244,49 @@ func TestInit(t *testing.T) {
 	}
 	if slices.Equal(v[:100], v[initBlock:initBlock+100]) {
 		t.Error("two blocks have the same values")
+	}
+}
+
+// TestBF16Loads: a model has the same bits whether its bfloat16 matrices come from a checkpoint as they are,
+// by way of float32, or from the masters of a model under training.
+func TestBF16Loads(t *testing.T) {
+	for _, name := range goldentest.Models(t) {
+		g := openGolden(t, name)
+		groups := g.groups()
+		p, err := Pack(groups, Whole(groups))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dev, err := cpu.New(cpu.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { dev.Close() })
+		var want []float32
+		for _, c := range []struct {
+			how string
+			dev device.Device
+			opt Options
+		}{
+			{"as it is", dev, Options{DType: device.BF16}},
+			{"by way of float32", struct{ device.Device }{dev}, Options{DType: device.BF16}},
+			{"for training", dev, Options{DType: device.BF16, Train: true}},
+		} {
+			m := g.load(t, c.dev, c.opt)
+			logp, entropy, err := m.LogProbs(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := append(logp, entropy...)
+			if want == nil {
+				want = got
+			}
+			for i := range want {
+				if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+					t.Fatalf("%s loaded %s: value %d is %v, was %v", name, c.how, i, got[i], want[i])
+				}
+			}
+		}
 	}
 }
 

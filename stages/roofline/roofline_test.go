@@ -180,7 +180,9 @@ func TestMeasure(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dev.Close()
-	if l, err := Measure(dev, device.F32); err != nil || l.Threads != 2 || l.GFLOPS <= 0 || l.Memory <= 0 {
-		t.Errorf("the CPU: %+v, %v", l, err)
+	for _, dtype := range []device.DType{device.F32, device.BF16} {
+		if l, err := Measure(dev, dtype); err != nil || l.Threads != 2 || l.GFLOPS <= 0 || l.Memory <= 0 {
+			t.Errorf("the CPU in %v: %+v, %v", dtype, l, err)
+		}
 	}
 }

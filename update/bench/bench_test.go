@@ -42,6 +42,7 @@ func TestRun(t *testing.T) {
 		{"--sequences 2 --tokens 6", map[string]any{"prompt_tokens": 1.0, "group_size": 1.0, "rows": 10.0, "recompute": false}},
 		{"--sequences 4 --tokens 9 --prompt-tokens 5 --group-size 2 --recompute --token-budget 12",
 			map[string]any{"prompt_tokens": 5.0, "group_size": 2.0, "rows": 2*5 + 4*3.0, "recompute": true}},
+		{"--sequences 2 --tokens 6 --dtype bf16", map[string]any{"rows": 10.0, "dtype": "bf16"}},
 	} {
 		out, err := command(t, strings.Fields("--model shape:tiny --threads 2 --iterations 2 "+c.args)...)
 		if err != nil {
@@ -51,7 +52,10 @@ func TestRun(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &got); err != nil {
 			t.Fatal(err)
 		}
-		c.want["model"], c.want["dtype"], c.want["threads"], c.want["iterations"] = "shape:tiny", "f32", 2.0, 2.0
+		c.want["model"], c.want["threads"], c.want["iterations"] = "shape:tiny", 2.0, 2.0
+		if c.want["dtype"] == nil {
+			c.want["dtype"] = "f32"
+		}
 		for key, want := range c.want {
 			if got[key] != want {
 				t.Errorf("%s: %s is %v, want %v", c.args, key, got[key], want)
@@ -85,6 +89,7 @@ func TestRunErrors(t *testing.T) {
 		{"--model shape:tiny --tokens 8 --prompt-tokens 8", "less than --tokens 8"},
 		{"--model shape:tiny --tokens 1025", "the model has 1024 positions"},
 		{"--model shape:tiny --token-budget 0", "token budget is 0"},
+		{"--model shape:tiny --dtype int8", `--dtype: data type "int8": expected f32 or bf16`},
 	} {
 		out, err := command(t, strings.Fields(c.args)...)
 		if err == nil || !strings.Contains(err.Error(), c.err) || out != "" {

@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 
@@ -9,14 +8,11 @@ import (
 	"openrs/stages/device/cpu/kernel"
 )
 
-// ErrBF16 is returned by [Device.NewWeight] for bfloat16 weights. It wraps [errors.ErrUnsupported].
-var ErrBF16 = fmt.Errorf("cpu: bf16 compute on the CPU is not available yet, use f32: %w", errors.ErrUnsupported)
-
 // Options configures [New].
 type Options struct {
 	// Threads is the number of threads that compute, the calling one included; 0 means GOMAXPROCS.
 	Threads int
-	// Kernels names the kernel set ("avx512", "avx2", "portable"); "" means the environment variable
+	// Kernels names the kernel set ("avx512bf16", "avx512", "avx2", "portable"); "" means the environment variable
 	// OPENRS_KERNELS or, when that is empty too, the best one this processor has.
 	Kernels string
 }
@@ -30,6 +26,7 @@ type Device struct {
 	live    map[releaser]struct{}
 	shared  shared
 	minWork float64 // see split
+	ops     uint64  // see left
 	closed  bool
 }
 

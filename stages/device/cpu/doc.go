@@ -1,8 +1,10 @@
-// Package cpu runs the operations of [device.Device] on the processor, in float32, over the SIMD
-// kernels of the sub-package kernel. [New] makes a device.
+// Package cpu runs the operations of [device.Device] on the processor, over the SIMD kernels of the
+// sub-package kernel. Values and sums are float32; a weight is float32 or bfloat16, and what is multiplied
+// with one of bfloat16 is rounded to it first, gradients of activations included. Gradients of weights are
+// float32 products of float32 values. [New] makes a device.
 //
 // What lives here is everything between an operation and a kernel call: how a weight is laid out
-// (weight.go), how rows, panels and heads are split over threads (split.go), the blocking of attention
+// (weight.go), what is multiplied with it (left.go), how rows, panels and heads are split over threads (split.go), the blocking of attention
 // (attention.go is the one inner routine; packed.go and paged.go feed it from a packed batch and from
 // the cache), log-softmax over chunks of the vocabulary (logprobs.go, used by sample.go too), and
 // sampling. Instruction sets, threads and page alignment live in kernel.

@@ -50,7 +50,13 @@ func (l lab) of(rows, cols int, v []float32) device.Tensor {
 // weight returns a random weight whose products keep the scale of x.
 func (l lab) weight(out, in int) device.Weight {
 	l.Helper()
-	w, err := l.d.NewWeight(out, in, device.F32, true)
+	return l.weightOf(out, in, device.F32)
+}
+
+// weightOf is weight in a data type.
+func (l lab) weightOf(out, in int, dtype device.DType) device.Weight {
+	l.Helper()
+	w, err := l.d.NewWeight(out, in, dtype, true)
 	if err != nil {
 		l.Fatal(err)
 	}

@@ -20,15 +20,18 @@ func (d *Device) Threads() int { return len(d.workers) }
 // ArithmeticLimit implements [device.Limits].
 func (d *Device) ArithmeticLimit(dtype device.DType) (float64, error) {
 	d.open("ArithmeticLimit")
-	if dtype == device.BF16 {
-		return 0, ErrBF16
-	} else if dtype != device.F32 {
+	multiplyAdds := d.set.MultiplyAdds
+	switch dtype {
+	case device.F32:
+	case device.BF16:
+		multiplyAdds = d.set.MultiplyAddsBF16
+	default:
 		return 0, fmt.Errorf("cpu: arithmetic of type %v", dtype)
 	}
 	const rounds = 50_000 // some tenths of a millisecond
 	flops := make([]int, 4*len(d.workers))
 	return bestRate(func(int) float64 {
-		d.pool.Run(len(flops), func(_, task int) { flops[task] = d.set.MultiplyAdds(rounds) })
+		d.pool.Run(len(flops), func(_, task int) { flops[task] = multiplyAdds(rounds) })
 		return float64(len(flops) * flops[0])
 	}), nil
 }

@@ -67,6 +67,7 @@ const logTile = 4 * rowTile
 // head is the checked arguments that LogProbs and LogProbsBackward share.
 type head struct {
 	h           matrix
+	left        left // h
 	w           *weight
 	targets     []int32
 	temperature []float32
@@ -81,6 +82,7 @@ func (d *Device) headOf(op string, h device.Tensor, w device.Weight, targets []i
 	if len(temperature) != x.h.rows {
 		panic(fmt.Sprintf("device: %s: %d temperatures for %d rows", op, len(temperature), x.h.rows))
 	}
+	x.left = d.leftOf(x.w, x.h)
 	return x
 }
 
@@ -98,8 +100,7 @@ func (d *Device) column(op, name string, t device.Tensor, rows int) matrix {
 
 // logits computes z = h·Wᵀ / temperature for rows [r0, r1) and tokens [from, from+n), into z with stride n.
 func (d *Device) logits(t *worker, x head, z []float32, r0, r1, from, n int) {
-	p := from / kernel.Panel
-	d.set.Gemm(z, n, x.h.from(r0, 0), x.h.stride, x.w.fwd[p*kernel.Panel*x.w.in:], r1-r0, n, x.w.in, 0, panels(n), nil, kernel.Store, t.gemm)
+	d.forward(t, z, n, x.left.part(d, t, r0, r1, 0, x.w.in), x.w, r1-r0, from, n, 0, panels(n), nil, kernel.Store)
 	for r := r0; r < r1; r++ {
 		if inv := inverseTemperature(x.temperature[r]); inv != 1 {
 			d.set.Scale(z[(r-r0)*n:][:n], inv)
@@ -169,7 +170,7 @@ func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.
 	const op = "LogProbsBackward"
 	x := d.headOf(op, h, w, targets, temperature)
 	rows, vocab, in := x.h.rows, x.w.out, x.w.in
-	if x.w.bwd == nil {
+	if !x.w.grad() {
 		panic("device: LogProbsBackward: the weight was made without grad")
 	}
 	gh, gw := d.view(op, "dh", dh), d.view(op, "dw", dw)
@@ -197,7 +198,7 @@ func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.
 						g := gl.row(r)[0] * inverseTemperature(temperature[r])
 						d.logitGrad(z[(r-r0)*width:][:width], ls.row(r)[0], g, int(targets[r])-from)
 					}
-					d.set.Gemm(gh.from(r0, 0), gh.stride, z, width, x.w.back(from), r1-r0, in, width, 0, panels(in), nil, mode, t.gemm)
+					d.backward(t, gh.from(r0, 0), gh.stride, d.operandOf(t, x.w, z, width, r1-r0, width), x.w, r1-r0, from, 0, panels(in), mode)
 				}
 			})
 			d.outer(

@@ -11,6 +11,10 @@ const (
 	rowBlock = 8 * rowTile
 )
 
+// taskPanels is how many panels of a product of few rows make a task at least, about: each task waits for
+// memory at its first, which nobody has prefetched.
+const taskPanels = 7
+
 // flopsPerNs is how many multiply-adds a thread does a nanosecond, about, to size tasks.
 const flopsPerNs = 40
 
@@ -29,7 +33,7 @@ func (d *Device) MatMul(y, x device.Tensor, w device.Weight, bias device.Tensor)
 		}
 		b = m.row0()
 	}
-	d.forward(c, a, p, b, kernel.Store)
+	d.matMul(c, a, p, b, kernel.Store)
 }
 
 // MatMulAdd implements [device.Forward].
@@ -39,12 +43,13 @@ func (d *Device) MatMulAdd(y, x device.Tensor, w device.Weight) {
 	if c.rows != a.rows || c.cols != p.out || a.cols != p.in {
 		mismatch(op, "y", y, "x", x, "w", shapeOf(p))
 	}
-	d.forward(c, a, p, nil, kernel.Add)
+	d.matMul(c, a, p, nil, kernel.Add)
 }
 
-func (d *Device) forward(c, a matrix, w *weight, bias []float32, mode kernel.Mode) {
+func (d *Device) matMul(c, a matrix, w *weight, bias []float32, mode kernel.Mode) {
+	x := d.leftOf(w, a)
 	d.grid(a.rows, panels(w.out), w.in, func(t *worker, r0, r1, p0, p1 int) {
-		d.set.Gemm(c.from(r0, 0), c.stride, a.from(r0, 0), a.stride, w.fwd, r1-r0, w.out, w.in, p0, p1, bias, mode, t.gemm)
+		d.forward(t, c.from(r0, 0), c.stride, x.part(d, t, r0, r1, 0, w.in), w, r1-r0, 0, w.out, p0, p1, bias, mode)
 	})
 }
 
@@ -56,21 +61,18 @@ func (d *Device) MatMulBackward(dx, dy device.Tensor, w device.Weight, add bool)
 	if c.rows != a.rows || c.cols != p.in || a.cols != p.out {
 		mismatch(op, "dx", dx, "dy", dy, "w", shapeOf(p))
 	}
-	if p.bwd == nil {
+	if !p.grad() {
 		panic("device: MatMulBackward: the weight was made without grad")
 	}
+	x := d.leftOf(p, a)
 	d.grid(a.rows, panels(p.in), p.out, func(t *worker, r0, r1, p0, p1 int) {
-		d.backward(t, c.from(r0, 0), c.stride, a.from(r0, 0), a.stride, p, r1-r0, p0, p1, add)
+		mode := modeOf(add)
+		for from := 0; from < p.out; from += backChunk {
+			part := x.part(d, t, r0, r1, from, min(from+backChunk, p.out))
+			d.backward(t, c.from(r0, 0), c.stride, part, p, r1-r0, from, p0, p1, mode)
+			mode = kernel.Add
+		}
 	})
-}
-
-func (d *Device) backward(t *worker, c []float32, ldc int, a []float32, lda int, w *weight, rows, p0, p1 int, add bool) {
-	mode := modeOf(add)
-	for from := 0; from < w.out; from += backChunk {
-		k := min(backChunk, w.out-from)
-		d.set.Gemm(c, ldc, a[from:], lda, w.back(from), rows, w.in, k, p0, p1, nil, mode, t.gemm)
-		mode = kernel.Add
-	}
 }
 
 func modeOf(add bool) kernel.Mode {
@@ -99,6 +101,9 @@ func (d *Device) grid(rows, panels, k int, f func(t *worker, r0, r1, p0, p1 int)
 	panelTasks := 1
 	if rowTasks < want {
 		panelTasks = min(panels, (want+rowTasks-1)/rowTasks)
+		// The same number for every thread.
+		share := len(d.workers) * taskPanels
+		panelTasks = min(panelTasks, (panels+share-1)/share*len(d.workers))
 	}
 	d.pool.Run(rowTasks*panelTasks, func(id, task int) {
 		i, j := task/panelTasks, task%panelTasks

@@ -4,11 +4,14 @@ import "openrs/stages/device/cpu/kernel"
 
 // worker is what one thread of the pool owns.
 type worker struct {
-	gemm   *kernel.Scratch
-	buf    []float32
-	runs   []keyRun
-	logits logitRow
-	cand   []candidate
+	gemm *kernel.Scratch
+	buf  []float32
+
+	pairs   []uint32
+	rounded roundedPart
+	runs    []keyRun
+	logits  logitRow
+	cand    []candidate
 }
 
 // floats returns n values of scratch memory with any content. The next call reuses it, so an operation

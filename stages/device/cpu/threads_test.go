@@ -9,7 +9,7 @@ import (
 )
 
 // everyOp runs each operation that splits its work, on inputs of one seed, and returns the results.
-func everyOp(t *testing.T, d *Device, rows int) map[string][]float32 {
+func everyOp(t *testing.T, d *Device, rows int, dtype device.DType) map[string][]float32 {
 	const hidden, ffn, vocab, dim = 72, 100, device.VocabChunk + 50, 40
 	l := newLab(t, d, uint64(rows))
 	shape := device.AttentionShape{Heads: 6, KVHeads: 2, HeadDim: dim, Scale: 0.2}
@@ -20,7 +20,7 @@ func everyOp(t *testing.T, d *Device, rows int) map[string][]float32 {
 		}
 	}
 	x, norm, bias := l.random(rows, hidden), l.random(1, hidden), l.random(1, ffn)
-	w, table := l.weight(ffn, hidden), l.weight(vocab, hidden)
+	w, table := l.weightOf(ffn, hidden, dtype), l.weightOf(vocab, hidden, dtype)
 	ids, targets := l.ids(rows, vocab), l.ids(rows, vocab)
 	temperature := make([]float32, rows)
 	for i := range temperature {
@@ -97,14 +97,22 @@ func everyOp(t *testing.T, d *Device, rows int) map[string][]float32 {
 // TestThreads: the number of threads, and how small the work is cut, change no bit.
 func TestThreads(t *testing.T) {
 	for _, level := range kernel.Levels() {
-		for _, rows := range []int{1, 50, 200} {
-			one := everyOp(t, openDevice(t, level.String(), 1), rows)
-			for _, threads := range []int{2, 3} {
-				d := openDevice(t, level.String(), threads)
-				d.minWork = 1
-				l := newLab(t, d, 0)
-				for name, got := range everyOp(t, d, rows) {
-					l.same(fmt.Sprintf("%v: %s of %d rows on %d threads", level, name, rows, threads), got, one[name])
+		for _, dtype := range []device.DType{device.F32, device.BF16} {
+			if dtype == device.F32 && level == kernel.AVX512BF16 {
+				continue // as avx512
+			}
+			for _, rows := range []int{1, 50, 200} {
+				if dtype == device.BF16 && rows > 100 {
+					continue
+				}
+				one := everyOp(t, openDevice(t, level.String(), 1), rows, dtype)
+				for _, threads := range []int{2, 3} {
+					d := openDevice(t, level.String(), threads)
+					d.minWork = 1
+					l := newLab(t, d, 0)
+					for name, got := range everyOp(t, d, rows, dtype) {
+						l.same(fmt.Sprintf("%v: %s of %d rows in %v on %d threads", level, name, rows, dtype, threads), got, one[name])
+					}
 				}
 			}
 		}

@@ -66,7 +66,7 @@ func (d *Device) weightOf(op string, w device.Weight) *weight {
 	if !ok || p.owner != d {
 		panic(fmt.Sprintf("device: %s: %T is not a weight of this device", op, w))
 	}
-	if p.fwd == nil {
+	if !p.living() {
 		panic(fmt.Sprintf("device: %s: the weight has been freed", op))
 	}
 	return p

@@ -11,13 +11,17 @@ import (
 //
 // fwd is W as the right side of y = x·Wᵀ: n = out columns, k = in, so panel p holds [in][32] for the
 // outputs 32p … 32p+31. bwd, with grad only, is the right side of dx = dy·W: n = in, k = out. Products
-// with it go through out in chunks of backChunk, each packed by itself (chunk c starts at
-// c·backChunk·padded(in)), so that the log-softmax gradient can use one chunk of the vocabulary at a
-// time and a panel stays in cache for large outputs.
+// with it go through out in chunks of backChunk, each packed by itself, so that the log-softmax gradient
+// can use one chunk of the vocabulary at a time and a panel stays in cache for large outputs.
+//
+// A weight of bfloat16 has the same panels of pairs, fwd16 and bwd16: see package kernel. No value of it is
+// kept in float32.
 type weight struct {
-	owner    *Device
-	out, in  int
-	fwd, bwd []float32
+	owner        *Device
+	out, in      int
+	dtype        device.DType
+	fwd, bwd     []float32
+	fwd16, bwd16 []uint32
 }
 
 // backChunk is how many outputs a chunk of backward panels covers. The chunks' products are added in
@@ -37,52 +41,70 @@ func (w *weight) Out() int { return w.out }
 func (w *weight) In() int { return w.in }
 
 // DType implements [device.Weight].
-func (w *weight) DType() device.DType { return device.F32 }
+func (w *weight) DType() device.DType { return w.dtype }
 
 // Bytes implements [device.Weight].
-func (w *weight) Bytes() int64 { return 4 * int64(len(w.fwd)+len(w.bwd)) }
+func (w *weight) Bytes() int64 {
+	return 4 * int64(len(w.fwd)+len(w.bwd)+len(w.fwd16)+len(w.bwd16))
+}
 
 func (w *weight) release() {
 	kernel.FreeFloats(w.fwd)
-	if w.bwd != nil {
-		kernel.FreeFloats(w.bwd)
-	}
-	w.fwd, w.bwd = nil, nil
+	kernel.FreeFloats(w.bwd)
+	kernel.FreePairs(w.fwd16)
+	kernel.FreePairs(w.bwd16)
+	w.fwd, w.bwd, w.fwd16, w.bwd16 = nil, nil, nil, nil
 }
+
+// living reports whether w has not been freed.
+func (w *weight) living() bool { return w.fwd != nil || w.fwd16 != nil }
+
+// grad reports whether w has backward panels.
+func (w *weight) grad() bool { return w.bwd != nil || w.bwd16 != nil }
 
 // back returns the backward panels of outputs [from, from+backChunk).
 func (w *weight) back(from int) []float32 { return w.bwd[from*padded(w.in):] }
 
-// NewWeight implements [device.Memory]. Only F32 is available: BF16 gives [ErrBF16].
+// back16 is back for bfloat16.
+func (w *weight) back16(from int) []uint32 { return w.bwd16[from/2*padded(w.in):] }
+
+// NewWeight implements [device.Memory].
 func (d *Device) NewWeight(out, in int, dtype device.DType, grad bool) (device.Weight, error) {
 	d.open("NewWeight")
 	if out <= 0 || in <= 0 {
 		return nil, fmt.Errorf("cpu: a weight of %d×%d", out, in)
 	}
-	switch dtype {
-	case device.F32:
-	case device.BF16:
-		return nil, ErrBF16
-	default:
+	if dtype != device.F32 && dtype != device.BF16 {
 		return nil, fmt.Errorf("cpu: a weight of type %v", dtype)
 	}
 	if out > maxValues || in > maxValues {
 		return nil, fmt.Errorf("cpu: a weight of %d×%d is out of range", out, in)
 	}
-	w := &weight{owner: d, out: out, in: in}
-	var err error
-	if w.fwd, err = allocate(product(padded(out), in), "weight of %d×%d", out, in); err != nil {
+	w := &weight{owner: d, out: out, in: in, dtype: dtype}
+	if err := w.allocate(grad); err != nil {
+		w.release()
 		return nil, err
-	}
-	if grad {
-		if w.bwd, err = allocate(product(out, padded(in)), "backward panels of a weight of %d×%d", out, in); err != nil {
-			w.release()
-			return nil, err
-		}
 	}
 	d.live[w] = struct{}{}
 	return w, nil
 }
+
+func (w *weight) allocate(grad bool) error {
+	const forward, backward = "weight of %d×%d", "backward panels of a weight of %d×%d"
+	var err error
+	if w.dtype == device.BF16 {
+		if w.fwd16, err = allocatePairs(product(padded(w.out), kernel.Pairs(w.in)), forward, w.out, w.in); err == nil && grad {
+			w.bwd16, err = allocatePairs(product(kernel.Pairs(w.out), padded(w.in)), backward, w.out, w.in)
+		}
+		return err
+	}
+	if w.fwd, err = allocate(product(padded(w.out), w.in), forward, w.out, w.in); err == nil && grad {
+		w.bwd, err = allocate(product(w.out, padded(w.in)), backward, w.out, w.in)
+	}
+	return err
+}
+
+var _ device.BF16Packer = (*Device)(nil)
 
 // FreeWeight implements [device.Memory].
 func (d *Device) FreeWeight(w device.Weight) {
@@ -97,13 +119,18 @@ func (d *Device) Pack(dst device.Weight, t device.Tensor) {
 		mismatch("Pack", "w", shapeOf(w), "t", t)
 	}
 	const perPanel = kernel.Panel * copyCost * 3
-	d.split(panels(w.out), 1, float64(w.in)*perPanel, func(_ *worker, lo, hi int) {
+	d.split(panels(w.out), 1, float64(w.in)*perPanel, func(t *worker, lo, hi int) {
 		for p := lo; p < hi; p++ {
 			row := p * kernel.Panel
-			d.set.PackTransposed(w.fwd[row*w.in:], m.from(row, 0), m.stride, min(kernel.Panel, w.out-row), w.in)
+			n := min(kernel.Panel, w.out-row)
+			if w.dtype == device.BF16 {
+				d.set.PackBF16Transposed(w.fwd16[row*kernel.Pairs(w.in):], m.from(row, 0), m.stride, n, w.in, t.gemm)
+			} else {
+				d.set.PackTransposed(w.fwd[row*w.in:], m.from(row, 0), m.stride, n, w.in)
+			}
 		}
 	})
-	if w.bwd == nil {
+	if !w.grad() {
 		return
 	}
 	perChunk := panels(w.in)
@@ -112,8 +139,26 @@ func (d *Device) Pack(dst device.Weight, t device.Tensor) {
 		for i := lo; i < hi; i++ {
 			from, p := i/perChunk*backChunk, i%perChunk
 			k, col := min(backChunk, w.out-from), p*kernel.Panel
-			d.set.Pack(w.back(from)[p*k*kernel.Panel:], m.from(from, col), m.stride, k, min(kernel.Panel, w.in-col))
+			n := min(kernel.Panel, w.in-col)
+			if w.dtype == device.BF16 {
+				d.set.PackBF16(w.back16(from)[col*kernel.Pairs(k):], m.from(from, col), m.stride, k, n)
+			} else {
+				d.set.Pack(w.back(from)[p*k*kernel.Panel:], m.from(from, col), m.stride, k, n)
+			}
 		}
+	})
+}
+
+// PackBF16 implements [device.BF16Packer].
+func (d *Device) PackBF16(dst device.Weight, values []byte) {
+	const op = "PackBF16"
+	w := d.weightOf(op, dst)
+	if w.dtype != device.BF16 || w.grad() || len(values) != 2*w.out*w.in {
+		mismatch(op, "w", shapeOf(w), "dtype", w.dtype, "grad", w.grad(), "bytes", len(values))
+	}
+	d.split(panels(w.out), 1, float64(w.in)*kernel.Panel*copyCost*3, func(t *worker, lo, hi int) {
+		from, to := lo*kernel.Panel, min(hi*kernel.Panel, w.out)
+		d.set.PackRawBF16Transposed(w.fwd16[from*kernel.Pairs(w.in):], values[2*from*w.in:], w.in, to-from, w.in, t.gemm)
 	})
 }
 
@@ -133,9 +178,16 @@ func (d *Device) Embed(y device.Tensor, table device.Weight, ids []int32) {
 
 // copyRow writes row id of W to dst. Backward panels hold 32 of its values in a row, forward panels one.
 func (w *weight) copyRow(dst []float32, id int) {
-	if w.bwd != nil {
-		from := id / backChunk * backChunk
-		k := min(backChunk, w.out-from)
+	from := id / backChunk * backChunk
+	k := min(backChunk, w.out-from)
+	switch {
+	case w.bwd16 != nil:
+		kernel.WidenRow(dst, w.back16(from), id-from, k)
+		return
+	case w.fwd16 != nil:
+		kernel.WidenColumn(dst, w.fwd16, id)
+		return
+	case w.bwd != nil:
 		src := w.back(from)[(id-from)*kernel.Panel:]
 		for p := 0; p*kernel.Panel < w.in; p++ {
 			copy(dst[p*kernel.Panel:], src[p*k*kernel.Panel:][:kernel.Panel])

@@ -9,10 +9,12 @@ func best() Level {
 	switch {
 	case !cpu.X86.HasAVX2 || !cpu.X86.HasFMA:
 		return Portable
-	case cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL:
+	case !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512BW || !cpu.X86.HasAVX512DQ || !cpu.X86.HasAVX512VL:
+		return AVX2
+	case !cpu.X86.HasAVX512BF16:
 		return AVX512
 	}
-	return AVX2
+	return AVX512BF16
 }
 
 // packPanelTransposed packs the rows of one panel: blocks of 8 × 8 in registers, the rest one by one.
@@ -40,8 +42,13 @@ func (s *Set) packPanelTransposed(dst, w []float32, ldw, rows, k int) {
 	}
 }
 
+// packPanelPairs is packPanelTransposed for pairs, which it moves only.
+func (s *Set) packPanelPairs(dst, w []uint32, ldw, rows, k int) {
+	s.packPanelTransposed(asFloats(dst), asFloats(w), ldw, rows, k)
+}
+
 func expSIMD(l Level, dst, x []float32) {
-	if l == AVX512 {
+	if l >= AVX512 {
 		expAVX512(len(x), &dst[0], &x[0])
 	} else {
 		expAVX2(len(x), &dst[0], &x[0])
@@ -49,35 +56,35 @@ func expSIMD(l Level, dst, x []float32) {
 }
 
 func expSumSIMD(l Level, dst, x []float32, sub float32) float32 {
-	if l == AVX512 {
+	if l >= AVX512 {
 		return expSumAVX512(len(x), &dst[0], &x[0], sub)
 	}
 	return expSumAVX2(len(x), &dst[0], &x[0], sub)
 }
 
 func maxSIMD(l Level, x []float32) float32 {
-	if l == AVX512 {
+	if l >= AVX512 {
 		return maxAVX512(len(x), &x[0])
 	}
 	return maxAVX2(len(x), &x[0])
 }
 
 func sumSIMD(l Level, x []float32) float32 {
-	if l == AVX512 {
+	if l >= AVX512 {
 		return sumAVX512(len(x), &x[0])
 	}
 	return sumAVX2(len(x), &x[0])
 }
 
 func dotSIMD(l Level, x, y []float32) float32 {
-	if l == AVX512 {
+	if l >= AVX512 {
 		return dotAVX512(len(x), &x[0], &y[0])
 	}
 	return dotAVX2(len(x), &x[0], &y[0])
 }
 
 func axpySIMD(l Level, y []float32, a float32, x []float32) {
-	if l == AVX512 {
+	if l >= AVX512 {
 		axpyAVX512(len(x), &y[0], &x[0], a)
 	} else {
 		axpyAVX2(len(x), &y[0], &x[0], a)
@@ -85,7 +92,7 @@ func axpySIMD(l Level, y []float32, a float32, x []float32) {
 }
 
 func scaleSIMD(l Level, y []float32, a float32) {
-	if l == AVX512 {
+	if l >= AVX512 {
 		scaleAVX512(len(y), &y[0], a)
 	} else {
 		scaleAVX2(len(y), &y[0], a)
@@ -93,7 +100,7 @@ func scaleSIMD(l Level, y []float32, a float32) {
 }
 
 func addToSIMD(l Level, y, x []float32) {
-	if l == AVX512 {
+	if l >= AVX512 {
 		addToAVX512(len(x), &y[0], &x[0])
 	} else {
 		addToAVX2(len(x), &y[0], &x[0])
@@ -101,7 +108,7 @@ func addToSIMD(l Level, y, x []float32) {
 }
 
 func mulSIMD(l Level, dst, x, y []float32) {
-	if l == AVX512 {
+	if l >= AVX512 {
 		mulAVX512(len(x), &dst[0], &x[0], &y[0])
 	} else {
 		mulAVX2(len(x), &dst[0], &x[0], &y[0])
@@ -109,7 +116,7 @@ func mulSIMD(l Level, dst, x, y []float32) {
 }
 
 func swigluSIMD(l Level, y, gate, up []float32) {
-	if l == AVX512 {
+	if l >= AVX512 {
 		swigluAVX512(len(y), &y[0], &gate[0], &up[0])
 	} else {
 		swigluAVX2(len(y), &y[0], &gate[0], &up[0])
@@ -117,7 +124,7 @@ func swigluSIMD(l Level, y, gate, up []float32) {
 }
 
 func swigluBackwardSIMD(l Level, dgate, dup, dy, gate, up []float32) {
-	if l == AVX512 {
+	if l >= AVX512 {
 		swigluBackwardAVX512(len(dy), &dgate[0], &dup[0], &dy[0], &gate[0], &up[0])
 	} else {
 		swigluBackwardAVX2(len(dy), &dgate[0], &dup[0], &dy[0], &gate[0], &up[0])
@@ -125,7 +132,7 @@ func swigluBackwardSIMD(l Level, dgate, dup, dy, gate, up []float32) {
 }
 
 func normScaleSIMD(l Level, y, x, w []float32, r float32) {
-	if l == AVX512 {
+	if l >= AVX512 {
 		normScaleAVX512(len(y), &y[0], &x[0], &w[0], r)
 	} else {
 		normScaleAVX2(len(y), &y[0], &x[0], &w[0], r)
@@ -134,7 +141,7 @@ func normScaleSIMD(l Level, y, x, w []float32, r float32) {
 
 func ropeSIMD(l Level, x, cos, sin []float32, sign float32) {
 	h := len(cos)
-	if l == AVX512 {
+	if l >= AVX512 {
 		ropeAVX512(h, &x[0], &x[h], &cos[0], &sin[0], sign)
 	} else {
 		ropeAVX2(h, &x[0], &x[h], &cos[0], &sin[0], sign)
@@ -142,7 +149,7 @@ func ropeSIMD(l Level, x, cos, sin []float32, sign float32) {
 }
 
 func adamwSIMD(l Level, p, g, m, v []float32, c *AdamWConst) {
-	if l == AVX512 {
+	if l >= AVX512 {
 		adamwAVX512(len(p), &p[0], &g[0], &m[0], &v[0], c)
 	} else {
 		adamwAVX2(len(p), &p[0], &g[0], &m[0], &v[0], c)

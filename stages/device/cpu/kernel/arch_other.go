@@ -15,8 +15,22 @@ func pause(int) {}
 
 const noAssembly = "kernel: no assembly in this build"
 
-func gemmSIMD(Level, *gemm, *Scratch)                         { panic(noAssembly) }
-func gemmTASIMD(Level, *gemmTA, *Scratch)                     { panic(noAssembly) }
+type family uint8
+
+const familyOfPairs family = 0
+
+func familyOf(Level) family { return 0 }
+
+func (s *Set) packPanelPairs(dst, w []uint32, ldw, rows, k int) {
+	packPanelPortable(asFloats(dst), asFloats(w), ldw, rows, k)
+}
+
+func (s *Set) roundBlocks([]uint32, []float32) int           { return 0 }
+func (s *Set) pairBlocks([]uint32, []float32, []float32) int { return 0 }
+func (s *Set) widenBlocks([]float32, []uint32) int           { return 0 }
+
+func gemmSIMD(family, *gemm, *Scratch)                        { panic(noAssembly) }
+func gemmTASIMD(family, *gemmTA, *Scratch)                    { panic(noAssembly) }
 func expSIMD(Level, []float32, []float32)                     { panic(noAssembly) }
 func expSumSIMD(Level, []float32, []float32, float32) float32 { panic(noAssembly) }
 func maxSIMD(Level, []float32) float32                        { panic(noAssembly) }

@@ -3,14 +3,20 @@ package kernel
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // report adds GFLOP/s and the part of the peak of the threads used, measured in the same process.
 func report(b *testing.B, l Level, flop float64, threads int) {
 	b.StopTimer()
+	reportPeak(b, flop, measurePeak(b, l)*float64(threads))
+}
+
+func reportPeak(b *testing.B, flop, peak float64) {
+	b.StopTimer()
 	rate := flop * float64(b.N) / b.Elapsed().Seconds() / 1e9
 	b.ReportMetric(rate, "GFLOP/s")
-	if peak := measurePeak(b, l) * float64(threads); peak > 0 {
+	if peak > 0 {
 		b.ReportMetric(rate/peak, "of-peak")
 	}
 }
@@ -72,6 +78,67 @@ func benchGemm(b *testing.B, s *Set, m, n, k, threads int) {
 		run()
 	}
 	report(b, s.level, 2*float64(m)*float64(n)*float64(k), threads)
+}
+
+// BenchmarkGemmBF16 is BenchmarkGemm for bfloat16, the rounding of the left side included.
+func BenchmarkGemmBF16(b *testing.B) {
+	benchLevels(b, func(b *testing.B, s *Set) {
+		for _, shape := range []struct{ m, n, k, threads int }{
+			{1024, 1024, 1024, 1}, {1024, 1024, 1024, 2}, {512, 1024, 1024, 1}, {64, 1024, 1024, 1}, {32, 1024, 1024, 1},
+			{16, 1024, 1024, 1}, {12, 1024, 1024, 1}, {8, 1024, 1024, 1}, {4, 1024, 1024, 1}, {2, 1024, 1024, 1}, {1, 1024, 1024, 1},
+			{512, 896, 4864, 1}, {16, 896, 4864, 1}, {1, 896, 4864, 1},
+			{1, 131072, 896, 1}, {1, 131072, 896, 2}, {8, 131072, 896, 2}, {16, 131072, 896, 2}, {32, 131072, 896, 2},
+		} {
+			b.Run(fmt.Sprintf("%dx%dx%d/threads=%d", shape.m, shape.n, shape.k, shape.threads), func(b *testing.B) {
+				benchGemmBF16(b, s, shape.m, shape.n, shape.k, shape.threads)
+			})
+		}
+	})
+}
+
+func benchGemmBF16(b *testing.B, s *Set, m, n, k, threads int) {
+	r := newRand(5)
+	a, c, pairs := make([]float32, m*k), make([]float32, m*n), make([]uint32, m*Pairs(k))
+	for i := range a {
+		a[i] = r.Float32() - 0.5
+	}
+	packed := AsPairs(AllocFloats(PackedPairsLen(n, k)))
+	b.Cleanup(func() { FreePairs(packed) })
+	for i := range packed {
+		packed[i] = 0x3f003e80 + uint32(i)&0x00100010
+	}
+	pool := NewPool(threads)
+	defer pool.Close()
+	scratch := make([]Scratch, threads)
+	tasks, panels := 8*threads, (n+Panel-1)/Panel
+	run := func() {
+		s.RoundPairs(pairs, Pairs(k), a, k, m, k)
+		if threads == 1 {
+			s.GemmBF16(c, n, pairs, Pairs(k), packed, m, n, k, 0, panels, nil, Store, &scratch[0])
+			return
+		}
+		pool.Run(tasks, func(worker, task int) {
+			s.GemmBF16(c, n, pairs, Pairs(k), packed, m, n, k, panels*task/tasks, panels*(task+1)/tasks, nil, Store, &scratch[worker])
+		})
+	}
+	run()
+	b.SetBytes(int64(4 * len(packed)))
+	for b.Loop() {
+		run()
+	}
+	reportPeak(b, 2*float64(m)*float64(n)*float64(k), measurePeakBF16(b, s)*float64(threads))
+}
+
+// measurePeakBF16 returns what one core reaches with multiply-adds of bfloat16 on registers, in GFLOP/s.
+func measurePeakBF16(b *testing.B, s *Set) float64 {
+	b.Helper()
+	best := 0.0
+	for range 20 {
+		start := time.Now()
+		flops := s.MultiplyAddsBF16(100_000)
+		best = max(best, float64(flops)/float64(time.Since(start)))
+	}
+	return best
 }
 
 // BenchmarkGemmTA measures the gradient of a weight of m × n for k tokens.

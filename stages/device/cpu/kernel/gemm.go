@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Panel is the number of columns of a packed panel.
 const Panel = 32
@@ -69,28 +72,19 @@ func (s *Set) Gemm(c []float32, ldc int, a []float32, lda int, b []float32, m, n
 	if m <= 0 || p0 >= p1 {
 		return
 	}
-	if p0 < 0 || k < 0 {
-		panic(fmt.Sprintf("kernel: Gemm panels from %d, k %d", p0, k))
-	}
-	need("Gemm c", c, (m-1)*ldc+min(p1*Panel, n))
-	if bias != nil {
-		need("Gemm bias", bias, min(p1*Panel, n))
-		if mode == Add {
-			panic("kernel: Gemm adds with a bias")
-		}
-	}
+	g := gemm{c: c, ldc: ldc, a: a, lda: lda, b: b, m: m, n: n, k: k, p0: p0, p1: p1, bias: bias, mode: mode}
+	g.check("Gemm")
 	if k == 0 {
-		a, b = nil, nil
+		g.a, g.b = nil, nil
 	} else {
 		need("Gemm a", a, (m-1)*lda+k)
 		need("Gemm b", b, p1*Panel*k)
 	}
-	g := gemm{c: c, ldc: ldc, a: a, lda: lda, b: b, m: m, n: n, k: k, p0: p0, p1: p1, bias: bias, mode: mode}
 	if s.level == Portable || k == 0 {
 		gemmPortable(&g)
 		return
 	}
-	gemmSIMD(s.level, &g, scratch)
+	gemmSIMD(familyOf(s.level), &g, scratch)
 }
 
 // gemm holds the arguments of one product.
@@ -100,10 +94,30 @@ type gemm struct {
 	a       []float32
 	lda     int
 	b       []float32
+	pairs   []uint32 // B in pairs, to be widened a part at a time; b is then nil
 	m, n, k int
 	p0, p1  int
 	bias    []float32
 	mode    Mode
+}
+
+// check panics if the arguments that all products share do not fit.
+func (g *gemm) check(op string) {
+	if g.p0 < 0 || g.k < 0 {
+		panic(fmt.Sprintf("kernel: %s panels from %d, k %d", op, g.p0, g.k))
+	}
+	if want := (g.m-1)*g.ldc + min(g.p1*Panel, g.n); len(g.c) < want {
+		panic(fmt.Sprintf("kernel: %s: c has %d elements, want %d", op, len(g.c), want))
+	}
+	if g.bias == nil {
+		return
+	}
+	if want := min(g.p1*Panel, g.n); len(g.bias) < want {
+		panic(fmt.Sprintf("kernel: %s: bias has %d elements, want %d", op, len(g.bias), want))
+	}
+	if g.mode == Add {
+		panic("kernel: " + op + " adds with a bias")
+	}
 }
 
 // GemmTA adds Aᵀ·B to rows [m0, m1) of C, m × n, where A is k × m and B is k × n, all row-major with
@@ -128,7 +142,7 @@ func (s *Set) GemmTA(c []float32, ldc int, a []float32, lda int, b []float32, ld
 		gemmTAPortable(&g)
 		return
 	}
-	gemmTASIMD(s.level, &g, scratch)
+	gemmTASIMD(familyOf(s.level), &g, scratch)
 }
 
 // gemmTA holds the arguments of one transposed product.
@@ -152,23 +166,26 @@ const (
 	blockK      = 2048
 	taBlockK    = 512
 	taBlockRows = 192
+	widenedK    = 512 // steps of k that are widened at a time
 )
 
 // Scratch is room that a product uses for packed parts and unfinished sums. Its zero value is ready; it
 // grows on demand and keeps what it has. A worker owns one: it is not for concurrent use.
 type Scratch struct {
-	b, tile []float32 // a packed part of B; unfinished sums
+	a, b, tile []float32 // widened rows of A; a packed part of B; unfinished sums
+	pairs      []uint32  // rounded rows on their way into a panel
 }
 
 // grow returns buf, or a longer replacement, with at least n elements. The contents are undefined.
-func grow(buf *[]float32, n int) []float32 {
+func grow[T float32 | uint32](buf *[]T, n int) []T {
 	if len(*buf) < n {
-		*buf = goFloats(n)
+		x := goFloats(n)
+		*buf = unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(x))), n)
 	}
 	return (*buf)[:n]
 }
 
-func need(what string, s []float32, n int) {
+func need[T any](what string, s []T, n int) {
 	if len(s) < n {
 		panic(fmt.Sprintf("kernel: %s has %d elements, want %d", what, len(s), n))
 	}

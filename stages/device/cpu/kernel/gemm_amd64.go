@@ -27,37 +27,61 @@ const (
 // maxTileRows is the most rows of a tile; AVX2 has half of that.
 const maxTileRows = 12
 
-func tileRowsOf(l Level) int {
-	if l == AVX512 {
-		return maxTileRows
+// family is a set of matrix kernels.
+type family uint8
+
+const (
+	tilesAVX2 family = iota
+	tilesAVX512
+	tilesBF16 // of bfloat16 pairs: a and b of the tile are of pairs, k counts them
+)
+
+// familyOfPairs is the family of products of pairs.
+const familyOfPairs = tilesBF16
+
+// familyOf is the family of float32 products of a level.
+func familyOf(l Level) family {
+	if l >= AVX512 {
+		return tilesAVX512
 	}
-	return maxTileRows / 2
+	return tilesAVX2
+}
+
+func tileRowsOf(f family) int {
+	if f == tilesAVX2 {
+		return maxTileRows / 2
+	}
+	return maxTileRows
 }
 
 // nearAhead is how far ahead of its use B is prefetched when it is passed over once, in bytes.
 const nearAhead = 4096
 
 // prefetch says what to prefetch while the part of a panel at t.b is passed over for the pass'th time of
-// passes. In a single pass that is what comes soon. Of several passes, each prefetches
-// its share of the block that follows in memory, so that memory is busy in all of them; then there is
-// nothing to gain after the last block.
-func (t *tile) prefetch(pass, passes int, last bool) {
+// passes. In a single pass that is what comes soon, and so it is in the first pass over the first part,
+// which nobody has asked for before. Of other passes, each prefetches its share of the block that follows in
+// memory, so that memory is busy in all of them; then there is nothing to gain after the last block.
+func (t *tile) prefetch(pass, passes int, first, last bool) {
 	const round = 4 * Panel * 4 // bytes of four steps
 	b := uintptr(unsafe.Pointer(t.b))
-	switch {
-	case passes == 1:
+	if passes == 1 || first && pass == 0 {
 		t.ahead, t.stride = b+nearAhead, round
-	case last:
-		t.ahead, t.stride = b, 0
-	default:
-		t.stride = round / passes
-		t.ahead = b + uintptr(t.k*Panel*4+pass*(t.k/4)*t.stride)
+		return
 	}
+	if last {
+		t.ahead, t.stride = b, 0
+		return
+	}
+	if first {
+		pass, passes = pass-1, passes-1
+	}
+	t.stride = round / passes
+	t.ahead = b + uintptr(t.k*Panel*4+pass*(t.k/4)*t.stride)
 }
 
 // halves is the number of passes over B that a kernel makes; see gen/gemm.go.
-func halves(l Level, rows int) int {
-	if l == AVX2 && rows > 3 {
+func halves(f family, rows int) int {
+	if f == tilesAVX2 && rows > 3 {
 		return 2
 	}
 	return 1
@@ -68,8 +92,8 @@ type tiling struct {
 	tiles, small, larger int // the first larger tiles have one row more than small
 }
 
-func tilesOf(l Level, rows int) tiling {
-	most := tileRowsOf(l)
+func tilesOf(f family, rows int) tiling {
+	most := tileRowsOf(f)
 	n := (rows + most - 1) / most
 	return tiling{n, rows / n, rows % n}
 }
@@ -83,11 +107,15 @@ func (t tiling) rows(i int) int {
 }
 
 // runRows computes a tile with A in place: of one panel, or of as many as wide says.
-func (t *tile) runRows(l Level, rows, panels int) {
+func (t *tile) runRows(f family, rows, panels int) {
 	switch {
-	case l == AVX512 && panels > 1:
+	case f == tilesBF16 && panels > 1:
+		tileRowsWideBF16(rows, t)
+	case f == tilesBF16:
+		tileRowsBF16(rows, t)
+	case f == tilesAVX512 && panels > 1:
 		tileRowsWideAVX512(rows, t)
-	case l == AVX512:
+	case f == tilesAVX512:
 		tileRowsAVX512(rows, t)
 	case panels > 1:
 		tileRowsWideAVX2(rows, t)
@@ -97,17 +125,23 @@ func (t *tile) runRows(l Level, rows, panels int) {
 }
 
 // runCols computes a tile with A transposed.
-func (t *tile) runCols(l Level, rows int) {
-	if l == AVX512 {
+func (t *tile) runCols(f family, rows int) {
+	switch f {
+	case tilesBF16:
+		tileColsBF16(rows, t)
+	case tilesAVX512:
 		tileColsAVX512(rows, t)
-	} else {
+	default:
 		tileColsAVX2(rows, t)
 	}
 }
 
 // wide is the number of panels that a kernel of so few rows can take at once.
-func wide(l Level, rows int) int {
-	if l == AVX512 {
+func wide(f family, rows int) int {
+	switch f {
+	case tilesBF16:
+		return wideBF16[rows]
+	case tilesAVX512:
 		return wideAVX512[rows]
 	}
 	return wideAVX2[rows]
@@ -115,34 +149,45 @@ func wide(l Level, rows int) int {
 
 // gemmSIMD computes g with assembly kernels; k, m and the number of panels are positive. All tiles of a
 // block of rows pass over a panel before the next panel is begun. If a panel is too long for the second
-// level cache, they pass over parts of it, and scratch holds the unfinished sums in between.
-func gemmSIMD(l Level, g *gemm, s *Scratch) {
+// level cache, they pass over parts of it, and scratch holds the unfinished sums in between; so also where
+// B is in pairs, of which one part at a time is widened.
+func gemmSIMD(f family, g *gemm, s *Scratch) {
 	blocks := (g.m + blockRows - 1) / blockRows
 	height := (g.m + blocks - 1) / blocks
-	most := tileRowsOf(l)
+	most := tileRowsOf(f)
 	height = (height + most - 1) / most * most
 	steps := g.k
 	var partial []float32
-	if g.k > longPanel && min(g.m, height) > most && s != nil {
+	if g.pairs != nil {
+		steps = min(widenedK, g.k)
+		partial = grow(&s.tile, min(g.m, height)*Panel)
+		g.b = grow(&s.b, steps*Panel)
+	} else if g.k > longPanel && min(g.m, height) > most && s != nil {
 		steps = blockK
 		partial = grow(&s.tile, min(g.m, height)*Panel)
 	}
 	for row := 0; row < g.m; row += height {
-		gemmBlock(l, g, row, min(height, g.m-row), steps, partial)
+		gemmBlock(f, g, row, min(height, g.m-row), steps, partial)
 	}
 }
 
 // gemmBlock computes rows [row0, row0+height) of all panels, steps of k at a time.
-func gemmBlock(l Level, g *gemm, row0, height, steps int, partial []float32) {
-	split := tilesOf(l, height)
+func gemmBlock(f family, g *gemm, row0, height, steps int, partial []float32) {
+	split := tilesOf(f, height)
 	full := g.n / Panel // panels of 32 columns
 	for p := g.p0; p < g.p1; {
 		panels := 1
-		if split.tiles == 1 && p+wide(l, height) <= min(full, g.p1) {
-			panels = wide(l, height)
+		if split.tiles == 1 && g.pairs == nil && p+wide(f, height) <= min(full, g.p1) {
+			panels = wide(f, height)
 		}
 		for k0 := 0; k0 < g.k; k0 += steps {
-			t := tile{k: min(steps, g.k-k0), b: &g.b[(p*g.k+k0)*Panel], lda: 4 * g.lda, ldb: 4 * g.k * Panel}
+			t := tile{k: min(steps, g.k-k0), lda: 4 * g.lda, ldb: 4 * g.k * Panel}
+			if g.pairs != nil {
+				widenPanelAVX2(t.k/2, &g.b[0], &g.pairs[(p*g.k+k0)/2*Panel])
+				t.b = &g.b[0]
+			} else {
+				t.b = &g.b[(p*g.k+k0)*Panel]
+			}
 			last := k0+steps >= g.k
 			if last && p < full {
 				t.end = g.end()
@@ -156,17 +201,17 @@ func gemmBlock(l Level, g *gemm, row0, height, steps int, partial []float32) {
 				if k0 > 0 {
 					t.from, t.ldfrom = &partial[r*Panel], 4*Panel
 				}
-				h := halves(l, rows)
-				t.prefetch(i*h, split.tiles*h, last && p+panels >= g.p1)
+				h := halves(f, rows)
+				t.prefetch(i*h, split.tiles*h, g.pairs == nil && p == g.p0 && k0 == 0, g.pairs != nil || last && p+panels >= g.p1)
 				switch {
 				case !last:
 					t.c, t.ldc = &partial[r*Panel], 4*Panel
-					t.runRows(l, rows, 1)
+					t.runRows(f, rows, 1)
 				case p >= full:
-					edge(l, &t, rows, g, row0+r, p)
+					edge(f, &t, rows, g, row0+r, p)
 				default:
 					t.c, t.ldc = &g.c[(row0+r)*g.ldc+p*Panel], 4*g.ldc
-					t.runRows(l, rows, panels)
+					t.runRows(f, rows, panels)
 				}
 				r += rows
 			}
@@ -187,11 +232,11 @@ func (g *gemm) end() int {
 }
 
 // edge computes a tile of the last panel, of fewer than 32 columns, by way of a whole one on the stack.
-func edge(l Level, t *tile, rows int, g *gemm, row, p int) {
+func edge(f family, t *tile, rows int, g *gemm, row, p int) {
 	var sums [maxTileRows * Panel]float32
 	whole := *t
 	whole.c, whole.ldc, whole.end = &sums[0], 4*Panel, endStore
-	whole.runRows(l, rows, 1)
+	whole.runRows(f, rows, 1)
 	cols := g.n - p*Panel
 	for r := range rows {
 		finishRow(g, row+r, p*Panel, sums[r*Panel:][:cols])
@@ -201,8 +246,8 @@ func edge(l Level, t *tile, rows int, g *gemm, row, p int) {
 // gemmTASIMD computes g with assembly kernels, in blocks of k; C itself holds the unfinished sums. A is
 // read in place. B is too, unless its rows are far apart and there are enough tiles to share the cost of
 // packing a part of a panel.
-func gemmTASIMD(l Level, g *gemmTA, s *Scratch) {
-	packB := g.ldb >= 512 && g.m1-g.m0 >= 4*tileRowsOf(l)
+func gemmTASIMD(f family, g *gemmTA, s *Scratch) {
+	packB := g.ldb >= 512 && g.m1-g.m0 >= 4*tileRowsOf(f)
 	var packed []float32
 	if packB || g.n%Panel != 0 {
 		if s == nil {
@@ -221,22 +266,22 @@ func gemmTASIMD(l Level, g *gemmTA, s *Scratch) {
 					packSteps(packed, g.b[k0*g.ldb+p*Panel:], g.ldb, cols, steps)
 					t.b, t.ldb = &packed[0], 4*Panel
 				}
-				g.panel(l, &t, k0, row0, height, p*Panel, cols)
+				g.panel(f, &t, k0, row0, height, p*Panel, cols)
 			}
 		}
 	}
 }
 
 // panel computes one panel of a block of rows; t has what concerns B.
-func (g *gemmTA) panel(l Level, t *tile, k0, row0, height, col, cols int) {
-	split := tilesOf(l, height)
+func (g *gemmTA) panel(f family, t *tile, k0, row0, height, col, cols int) {
+	split := tilesOf(f, height)
 	row := row0
 	for i := range split.tiles {
 		rows := split.rows(i)
 		t.a = &g.a[k0*g.lda+row]
 		c := g.c[row*g.ldc+col:]
 		if cols < Panel {
-			edgeTA(l, t, rows, c, g.ldc, cols)
+			edgeTA(f, t, rows, c, g.ldc, cols)
 		} else {
 			t.c, t.ldc = &c[0], 4*g.ldc
 			t.from, t.ldfrom = t.c, t.ldc
@@ -247,14 +292,14 @@ func (g *gemmTA) panel(l Level, t *tile, k0, row0, height, col, cols int) {
 			} else {
 				t.ahead = uintptr(unsafe.Pointer(&g.c[row0*g.ldc+col])) + 4*Panel
 			}
-			t.runCols(l, rows)
+			t.runCols(f, rows)
 		}
 		row += rows
 	}
 }
 
 // edgeTA continues the sums of fewer than 32 columns of C by way of a whole tile on the stack.
-func edgeTA(l Level, t *tile, rows int, c []float32, ldc, cols int) {
+func edgeTA(f family, t *tile, rows int, c []float32, ldc, cols int) {
 	var sums [maxTileRows * Panel]float32
 	for r := range rows {
 		copy(sums[r*Panel:], c[r*ldc:][:cols])
@@ -262,7 +307,7 @@ func edgeTA(l Level, t *tile, rows int, c []float32, ldc, cols int) {
 	whole := *t
 	whole.c, whole.ldc = &sums[0], 4*Panel
 	whole.from, whole.ldfrom = whole.c, whole.ldc
-	whole.runCols(l, rows)
+	whole.runCols(f, rows)
 	for r := range rows {
 		copy(c[r*ldc:][:cols], sums[r*Panel:])
 	}

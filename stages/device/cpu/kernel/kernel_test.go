@@ -91,7 +91,7 @@ func (s *Set) equal(got, want, scale float32) bool {
 
 func TestLevels(t *testing.T) {
 	t.Logf("best level: %v", Best())
-	for _, l := range []Level{Portable, AVX2, AVX512} {
+	for _, l := range []Level{Portable, AVX2, AVX512, AVX512BF16} {
 		t.Setenv(EnvLevel, l.String())
 		s, err := New(Detect())
 		if l <= Best() {

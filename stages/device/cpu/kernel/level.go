@@ -11,19 +11,21 @@ type Level uint8
 
 // The levels.
 const (
-	Portable Level = iota // plain Go, on any machine
-	AVX2                  // amd64 with AVX2 and FMA3
-	AVX512                // amd64 with AVX-512 F, BW, DQ and VL
+	Portable   Level = iota // plain Go, on any machine
+	AVX2                    // amd64 with AVX2 and FMA3
+	AVX512                  // amd64 with AVX-512 F, BW, DQ and VL
+	AVX512BF16              // the same with AVX-512 BF16, for products of bfloat16; float32 is as in AVX512
 )
 
-// EnvLevel is the environment variable that forces a level: "portable", "avx2" or "avx512".
+// EnvLevel is the environment variable that forces a level: "portable", "avx2", "avx512" or
+// "avx512bf16".
 const EnvLevel = "OPENRS_KERNELS"
 
 // ErrLevel is returned by [New] for a level that this machine or this build lacks, and for a value of
 // [EnvLevel] that is not the name of a level.
 var ErrLevel = errors.New("kernel level")
 
-var levelNames = [...]string{Portable: "portable", AVX2: "avx2", AVX512: "avx512"}
+var levelNames = [...]string{Portable: "portable", AVX2: "avx2", AVX512: "avx512", AVX512BF16: "avx512bf16"}
 
 // String returns the name that [EnvLevel] understands.
 func (l Level) String() string {
@@ -40,7 +42,7 @@ func ParseLevel(name string) (Level, error) {
 			return Level(l), nil
 		}
 	}
-	return 0, fmt.Errorf("%w %q: want portable, avx2 or avx512", ErrLevel, name)
+	return 0, fmt.Errorf("%w %q: want portable, avx2, avx512 or avx512bf16", ErrLevel, name)
 }
 
 // Best returns the best level of this machine and build, whatever the environment says.

@@ -15,6 +15,14 @@ func (s *Set) MultiplyAdds(rounds int) (flops int) {
 	return multiplyAddsSIMD(s.level, rounds)
 }
 
+// MultiplyAddsBF16 is MultiplyAdds with the instruction that products of bfloat16 use.
+func (s *Set) MultiplyAddsBF16(rounds int) (flops int) {
+	if rounds <= 0 || s.level != AVX512BF16 {
+		return s.MultiplyAdds(rounds)
+	}
+	return dotProductsSIMD(rounds)
+}
+
 // peakChains is how many chains of multiply-adds a round advances by one: enough to hide the latency of
 // an operation, few enough for 16 registers.
 const peakChains = 12

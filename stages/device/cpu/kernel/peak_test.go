@@ -3,7 +3,7 @@ package kernel
 import "testing"
 
 func TestMultiplyAdds(t *testing.T) {
-	lanes := map[Level]int{Portable: 1, AVX2: 8, AVX512: 16}
+	lanes := map[Level]int{Portable: 1, AVX2: 8, AVX512: 16, AVX512BF16: 16}
 	for _, l := range Levels() {
 		s, err := New(l)
 		if err != nil {
@@ -14,7 +14,14 @@ func TestMultiplyAdds(t *testing.T) {
 				t.Errorf("%v: %d operations in %d rounds, want %d", l, got, rounds, want)
 			}
 		}
-		if got := s.MultiplyAdds(-1); got != 0 {
+		want := 2 * 12 * lanes[l] * 1000
+		if l == AVX512BF16 {
+			want = 2 * 24 * 32 * 1000
+		}
+		if got := s.MultiplyAddsBF16(1000); got != want {
+			t.Errorf("%v: %d operations of bfloat16, want %d", l, got, want)
+		}
+		if got := s.MultiplyAdds(-1) + s.MultiplyAddsBF16(-1); got != 0 {
 			t.Errorf("%v: %d operations in −1 rounds", l, got)
 		}
 	}

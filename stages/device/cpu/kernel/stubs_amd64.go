@@ -204,6 +204,161 @@ func tileCols11AVX512(t *tile)
 //go:noescape
 func tileCols12AVX512(t *tile)
 
+// tileRows1BF16 computes 1 rows and 32 columns.
+//
+//go:noescape
+func tileRows1BF16(t *tile)
+
+// tileRows2BF16 computes 2 rows and 32 columns.
+//
+//go:noescape
+func tileRows2BF16(t *tile)
+
+// tileRows3BF16 computes 3 rows and 32 columns.
+//
+//go:noescape
+func tileRows3BF16(t *tile)
+
+// tileRows4BF16 computes 4 rows and 32 columns.
+//
+//go:noescape
+func tileRows4BF16(t *tile)
+
+// tileRows5BF16 computes 5 rows and 32 columns.
+//
+//go:noescape
+func tileRows5BF16(t *tile)
+
+// tileRows6BF16 computes 6 rows and 32 columns.
+//
+//go:noescape
+func tileRows6BF16(t *tile)
+
+// tileRows7BF16 computes 7 rows and 32 columns.
+//
+//go:noescape
+func tileRows7BF16(t *tile)
+
+// tileRows8BF16 computes 8 rows and 32 columns.
+//
+//go:noescape
+func tileRows8BF16(t *tile)
+
+// tileRows9BF16 computes 9 rows and 32 columns.
+//
+//go:noescape
+func tileRows9BF16(t *tile)
+
+// tileRows10BF16 computes 10 rows and 32 columns.
+//
+//go:noescape
+func tileRows10BF16(t *tile)
+
+// tileRows11BF16 computes 11 rows and 32 columns.
+//
+//go:noescape
+func tileRows11BF16(t *tile)
+
+// tileRows12BF16 computes 12 rows and 32 columns.
+//
+//go:noescape
+func tileRows12BF16(t *tile)
+
+// tileCols1BF16 computes 1 rows and 32 columns.
+//
+//go:noescape
+func tileCols1BF16(t *tile)
+
+// tileCols2BF16 computes 2 rows and 32 columns.
+//
+//go:noescape
+func tileCols2BF16(t *tile)
+
+// tileCols3BF16 computes 3 rows and 32 columns.
+//
+//go:noescape
+func tileCols3BF16(t *tile)
+
+// tileCols4BF16 computes 4 rows and 32 columns.
+//
+//go:noescape
+func tileCols4BF16(t *tile)
+
+// tileCols5BF16 computes 5 rows and 32 columns.
+//
+//go:noescape
+func tileCols5BF16(t *tile)
+
+// tileCols6BF16 computes 6 rows and 32 columns.
+//
+//go:noescape
+func tileCols6BF16(t *tile)
+
+// tileCols7BF16 computes 7 rows and 32 columns.
+//
+//go:noescape
+func tileCols7BF16(t *tile)
+
+// tileCols8BF16 computes 8 rows and 32 columns.
+//
+//go:noescape
+func tileCols8BF16(t *tile)
+
+// tileCols9BF16 computes 9 rows and 32 columns.
+//
+//go:noescape
+func tileCols9BF16(t *tile)
+
+// tileCols10BF16 computes 10 rows and 32 columns.
+//
+//go:noescape
+func tileCols10BF16(t *tile)
+
+// tileCols11BF16 computes 11 rows and 32 columns.
+//
+//go:noescape
+func tileCols11BF16(t *tile)
+
+// tileCols12BF16 computes 12 rows and 32 columns.
+//
+//go:noescape
+func tileCols12BF16(t *tile)
+
+// peakBF16 does n rounds of 24 multiply-adds of whole registers.
+//
+//go:noescape
+func peakBF16(n int)
+
+// roundPairsAVX2 rounds 16·blocks values to 8·blocks pairs.
+//
+//go:noescape
+func roundPairsAVX2(blocks int, dst *uint32, x *float32)
+
+// pairRowsAVX2 rounds 16·blocks values of each of two rows to as many pairs.
+//
+//go:noescape
+func pairRowsAVX2(blocks int, dst *uint32, high, low *float32)
+
+// roundPairsBF16 rounds 16·blocks values to 8·blocks pairs.
+//
+//go:noescape
+func roundPairsBF16(blocks int, dst *uint32, x *float32)
+
+// pairRowsBF16 rounds 16·blocks values of each of two rows to as many pairs.
+//
+//go:noescape
+func pairRowsBF16(blocks int, dst *uint32, high, low *float32)
+
+// widenPanelAVX2 widens steps ≥ 1 rows of 32 pairs to twice as many rows.
+//
+//go:noescape
+func widenPanelAVX2(steps int, dst *float32, pairs *uint32)
+
+// widenPairsAVX2 widens 8·blocks pairs to 16·blocks values.
+//
+//go:noescape
+func widenPairsAVX2(blocks int, dst *float32, pairs *uint32)
+
 // expAVX2 is dst = exp(x).
 //
 //go:noescape
@@ -513,3 +668,96 @@ func tileRowsWideAVX512(rows int, t *tile) {
 
 // wideAVX512 is the number of panels that tileRowsWideAVX512 computes at once, by rows.
 var wideAVX512 = [...]int{1, 4, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1}
+
+// tileRowsBF16 computes a tile of the given number of rows.
+func tileRowsBF16(rows int, t *tile) {
+	switch rows {
+	case 1:
+		tileRows1BF16(t)
+	case 2:
+		tileRows2BF16(t)
+	case 3:
+		tileRows3BF16(t)
+	case 4:
+		tileRows4BF16(t)
+	case 5:
+		tileRows5BF16(t)
+	case 6:
+		tileRows6BF16(t)
+	case 7:
+		tileRows7BF16(t)
+	case 8:
+		tileRows8BF16(t)
+	case 9:
+		tileRows9BF16(t)
+	case 10:
+		tileRows10BF16(t)
+	case 11:
+		tileRows11BF16(t)
+	case 12:
+		tileRows12BF16(t)
+	}
+}
+
+// tileColsBF16 computes a tile of the given number of rows.
+func tileColsBF16(rows int, t *tile) {
+	switch rows {
+	case 1:
+		tileCols1BF16(t)
+	case 2:
+		tileCols2BF16(t)
+	case 3:
+		tileCols3BF16(t)
+	case 4:
+		tileCols4BF16(t)
+	case 5:
+		tileCols5BF16(t)
+	case 6:
+		tileCols6BF16(t)
+	case 7:
+		tileCols7BF16(t)
+	case 8:
+		tileCols8BF16(t)
+	case 9:
+		tileCols9BF16(t)
+	case 10:
+		tileCols10BF16(t)
+	case 11:
+		tileCols11BF16(t)
+	case 12:
+		tileCols12BF16(t)
+	}
+}
+
+// tileRowsWideBF16 computes a tile of the given number of rows.
+func tileRowsWideBF16(rows int, t *tile) {
+	switch rows {
+	case 1:
+		tileRows1BF16(t)
+	case 2:
+		tileRows2BF16(t)
+	case 3:
+		tileRows3BF16(t)
+	case 4:
+		tileRows4BF16(t)
+	case 5:
+		tileRows5BF16(t)
+	case 6:
+		tileRows6BF16(t)
+	case 7:
+		tileRows7BF16(t)
+	case 8:
+		tileRows8BF16(t)
+	case 9:
+		tileRows9BF16(t)
+	case 10:
+		tileRows10BF16(t)
+	case 11:
+		tileRows11BF16(t)
+	case 12:
+		tileRows12BF16(t)
+	}
+}
+
+// wideBF16 is the number of panels that tileRowsWideBF16 computes at once, by rows.
+var wideBF16 = [...]int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}

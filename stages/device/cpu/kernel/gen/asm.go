@@ -109,13 +109,15 @@ type isa struct {
 	reg       string // register prefix
 	lanes     int    // float32 values in a register
 	registers int
-	maxRows   int // of a tile
+	maxRows   int  // of a tile
+	pairs     bool // a step of a matrix kernel is two values of k, in bfloat16
 }
 
 var (
-	avx512 = isa{suffix: "AVX512", reg: "Z", lanes: 16, registers: 32, maxRows: 12}
-	avx2   = isa{suffix: "AVX2", reg: "Y", lanes: 8, registers: 16, maxRows: 6}
-	isas   = []isa{avx2, avx512}
+	avx512     = isa{suffix: "AVX512", reg: "Z", lanes: 16, registers: 32, maxRows: 12}
+	avx2       = isa{suffix: "AVX2", reg: "Y", lanes: 8, registers: 16, maxRows: 6}
+	isas       = []isa{avx2, avx512}
+	avx512BF16 = isa{suffix: "BF16", reg: "Z", lanes: 16, registers: 32, maxRows: 12, pairs: true}
 )
 
 func (i isa) r(n int) string {

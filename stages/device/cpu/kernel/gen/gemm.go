@@ -54,6 +54,8 @@ func panels(i isa, rows int, by addressing) int {
 	switch {
 	case by != byRows:
 		return 1
+	case i.pairs: // one panel is faster than memory, and best read from one end to the other
+		return 1
 	case i.lanes == 16 && rows == 1:
 		return 4
 	case i.lanes == 16 && rows <= 3, rows == 1:
@@ -62,8 +64,10 @@ func panels(i isa, rows int, by addressing) int {
 	return 1
 }
 
-func gemmFile(a *asm) {
-	for _, i := range isas {
+func gemmFile(a *asm) { emitTiles(a, isas...) }
+
+func emitTiles(a *asm, sets ...isa) {
+	for _, i := range sets {
 		for _, by := range []addressing{byRows, byCols} {
 			for rows := 1; rows <= i.maxRows; rows++ {
 				emitTile(a, i, by, rows, panels(i, rows, by))
@@ -224,7 +228,7 @@ func (t *tileKernel) step(k int) {
 			x := t.r(used + t.vecs + r%spare)
 			t.op("VBROADCASTSS %s, %s", t.a(k, r), x)
 			for v := range t.vecs {
-				t.op("VFMADD231PS %s, %s, %s", t.r(used+v), x, t.acc(r, v))
+				t.multiplyAdd(used+v, used+t.vecs+r%spare, r, v)
 			}
 		}
 		return
@@ -238,9 +242,18 @@ func (t *tileKernel) step(k int) {
 		x := t.r(used + t.rows + v%spare)
 		t.op("VMOVUPS %s, %s", t.b(k, v), x)
 		for r := range t.rows {
-			t.op("VFMADD231PS %s, %s, %s", x, t.r(used+r), t.acc(r, v))
+			t.multiplyAdd(used+t.rows+v%spare, used+r, r, v)
 		}
 	}
+}
+
+// multiplyAdd adds the products of registers b and a to accumulator (r, v).
+func (t *tileKernel) multiplyAdd(b, a, r, v int) {
+	if t.pairs {
+		t.dotBF16(b, a, r*t.vecs+v)
+		return
+	}
+	t.op("VFMADD231PS %s, %s, %s", t.r(b), t.r(a), t.acc(r, v))
 }
 
 // prefetch prints the prefetches of the k-th step of a round: together, four steps of B (of half of it,
@@ -333,7 +346,7 @@ func (t *tileKernel) acc(r, v int) string { return t.r(r*t.vecs + v) }
 // dispatch returns the Go functions that choose a kernel by its number of rows.
 func dispatch() string {
 	var b strings.Builder
-	for _, i := range isas {
+	for _, i := range append(isas, avx512BF16) {
 		for _, by := range []addressing{byRows, byCols} {
 			emitDispatch(&b, i, by, func(rows int) int { return 1 }, "")
 		}

@@ -36,6 +36,7 @@ func generate() (map[string][]byte, error) {
 		emit func(*asm)
 	}{
 		{"gemm_f32_amd64.s", gemmFile},
+		{"bf16_amd64.s", bf16File},
 		{"vector_f32_amd64.s", vectorFile},
 		{"util_amd64.s", utilFile},
 	} {

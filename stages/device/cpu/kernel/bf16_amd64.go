@@ -1,0 +1,41 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// roundBlocks rounds as many values of x as there are whole blocks of 16 and returns their number.
+func (s *Set) roundBlocks(dst []uint32, x []float32) int {
+	n := len(x) / 16
+	switch {
+	case n == 0 || s.level == Portable:
+		return 0
+	case s.level == AVX512BF16:
+		roundPairsBF16(n, &dst[0], &x[0])
+	default:
+		roundPairsAVX2(n, &dst[0], &x[0])
+	}
+	return 16 * n
+}
+
+// pairBlocks pairs as many values as there are whole blocks of 16 and returns their number.
+func (s *Set) pairBlocks(dst []uint32, high, low []float32) int {
+	n := len(dst) / 16
+	switch {
+	case n == 0 || s.level == Portable:
+		return 0
+	case s.level == AVX512BF16:
+		pairRowsBF16(n, &dst[0], &high[0], &low[0])
+	default:
+		pairRowsAVX2(n, &dst[0], &high[0], &low[0])
+	}
+	return 16 * n
+}
+
+// widenBlocks widens as many pairs as there are whole blocks of 8 and returns their number.
+func (s *Set) widenBlocks(dst []float32, pairs []uint32) int {
+	n := len(pairs) / 8
+	if n == 0 || s.level == Portable {
+		return 0
+	}
+	widenPairsAVX2(n, &dst[0], &pairs[0])
+	return 8 * n
+}
