@@ -16,6 +16,7 @@ import (
 	"openrs/schemas"
 	"openrs/stages"
 	"openrs/stages/backend"
+	"openrs/stages/device"
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
 )
@@ -41,6 +42,7 @@ func sampleFlags() []cli.Flag {
 		&cli.IntFlag{Name: "group-size", Value: 8, Usage: "completions of each problem"},
 		&cli.Int64Flag{Name: "groups-per-step", Value: 32, Usage: "problems of one optimizer step; must be update's"},
 		&cli.Int64Flag{Name: "max-lag", Usage: "policy versions that sampling may be behind (0: strictly on-policy)"},
+		&cli.Int64Flag{Name: "steps", Usage: "optimizer steps to sample for; update's (0: for as long as update goes on)"},
 		&cli.BoolFlag{Name: "frozen", Usage: "in a run: sample from --model's weights only, and wait for no policy"},
 		&cli.Int64Flag{Name: "policy-version", Usage: "version that rollouts of --model's own weights are marked with, such as the step of a checkpoint"},
 		&cli.IntFlag{Name: "max-new-tokens", Value: 512, Usage: "longest completion"},
@@ -51,17 +53,17 @@ func sampleFlags() []cli.Flag {
 		&cli.StringFlag{Name: "system", Usage: "system message"},
 		&cli.StringSliceFlag{Name: "stop", Usage: "`TOKEN` that ends a completion, beside the model's own; may be repeated"},
 		&cli.IntFlag{Name: "max-sequences", Value: 256, Usage: "sequences that decode together"},
-		&cli.IntFlag{Name: "cache-tokens", Usage: "positions in the key-value cache (0: enough for --max-sequences of 1,024)"},
+		&cli.IntFlag{Name: "cache-tokens", Usage: "positions in the key-value cache (0: enough for --max-sequences of 1,024, or what fits into memory)"},
 		&cli.IntFlag{Name: "page-size", Usage: "positions a page of the cache (0: 32)"},
 		&cli.IntFlag{Name: "prefill-chunk", Usage: "prompt tokens computed in a step beside decoding (0: 1,024)"},
 	})
 }
 
 func sample(ctx context.Context, env *stages.Env) error {
-	plan := rollout.Plan{GroupsPerStep: env.Int64("groups-per-step"), MaxLag: env.Int64("max-lag")}
-	if plan.GroupsPerStep < 1 || plan.MaxLag < 0 || env.Int("group-size") < 1 {
-		return fmt.Errorf("--groups-per-step %d, --max-lag %d, --group-size %d: expected at least 1, 0 and 1", plan.GroupsPerStep, plan.MaxLag, env.Int("group-size"))
+	if err := checkLimits(env); err != nil {
+		return err
 	}
+	plan := rollout.Plan{GroupsPerStep: env.Int64("groups-per-step"), MaxLag: env.Int64("max-lag")}
 	if v := env.Int64("policy-version"); v < 0 || v > 0 && followsRun(env) {
 		return fmt.Errorf("--policy-version is %d, expected a number from 0, and in a run only with --frozen", v)
 	}
@@ -80,6 +82,13 @@ func sample(ctx context.Context, env *stages.Env) error {
 	}
 	defer dev.Close()
 	dtype, err := backend.DType(env.Context)
+	if err != nil {
+		return err
+	}
+	sizes, err := fit(env, dev, source, dtype, engine.Options{
+		MaxSequences: env.Int("max-sequences"), CacheTokens: env.Int("cache-tokens"),
+		PageSize: env.Int("page-size"), PrefillChunk: env.Int("prefill-chunk"),
+	})
 	if err != nil {
 		return err
 	}
@@ -106,15 +115,12 @@ func sample(ctx context.Context, env *stages.Env) error {
 	if err != nil {
 		return err
 	}
-	eng, err := engine.New(m, engine.Options{
-		MaxSequences: env.Int("max-sequences"), CacheTokens: env.Int("cache-tokens"),
-		PageSize: env.Int("page-size"), PrefillChunk: env.Int("prefill-chunk"),
-	})
+	eng, err := engine.New(m, sizes)
 	if err != nil {
 		return err
 	}
 	defer eng.Close()
-	env.Log.Info("generating", "model", source.Name, "device", dev.Name(), "dtype", dtype.String(), "in", env.String("in"), "out", env.String("out"))
+	env.Log.Info("generating", "model", source.Name, "device", dev.Name(), "dtype", dtype.String())
 	worker := &rollout.Worker{
 		Engine:   eng,
 		Prompter: rollout.Prompter{Tokenizer: source.Tokenizer, System: env.String("system")},
@@ -122,7 +128,7 @@ func sample(ctx context.Context, env *stages.Env) error {
 		Options: rollout.Options{
 			Plan: plan, GroupSize: env.Int("group-size"), MaxNewTokens: env.Int("max-new-tokens"), Stop: stop,
 			Temperature: float32(env.Float64("temperature")), TopP: float32(env.Float64("top-p")), TopK: env.Int("top-k"), MinP: float32(env.Float64("min-p")),
-			Seed: env.Int64("seed"), Frozen: env.Int64("policy-version"),
+			Seed: env.Int64("seed"), Steps: env.Int64("steps"), Frozen: env.Int64("policy-version"),
 		},
 		Log: env.Log, Metrics: metrics,
 	}
@@ -130,6 +136,30 @@ func sample(ctx context.Context, env *stages.Env) error {
 		return err
 	}
 	return out.Finish(ctx)
+}
+
+// fit plans the memory of the model and the engine. Where the cache has no given size it is made
+// smaller until everything fits: what is sampled does not depend on it.
+func fit(env *stages.Env, dev device.Device, source *pretrained.Model, dtype device.DType, opt engine.Options) (engine.Options, error) {
+	given := opt.CacheTokens > 0
+	opt, err := opt.Defaults(source.Config)
+	if err != nil {
+		return opt, err
+	}
+	plan, err := opt.Plan(source.Config, dtype)
+	smallest := min(opt.Context, 512+env.Int("max-new-tokens"))
+	for err == nil && !given && !backend.Fits(dev, plan) && opt.CacheTokens/2 >= smallest {
+		opt.CacheTokens /= 2
+		plan, err = opt.Plan(source.Config, dtype)
+	}
+	if err != nil {
+		return opt, err
+	}
+	if !backend.Fits(dev, plan) {
+		return opt, backend.Refuse(dev, plan, "a smaller --cache-tokens, --max-sequences or --prefill-chunk, or --dtype bf16, needs less")
+	}
+	backend.LogPlan(env.Log, dev, plan)
+	return opt, nil
 }
 
 // followsRun reports whether the weights are those of a run's policies.
@@ -144,7 +174,10 @@ func policies(ctx context.Context, env *stages.Env, source *pretrained.Model, m 
 	if err != nil {
 		return nil, err
 	}
-	return &rollout.RunPolicies{Store: run.Policies(), Model: m, Dir: filepath.Join(env.RunDir(), "policies"), Patience: env.Duration("ack-wait"), Log: env.Log}, nil
+	if err := env.Agree(ctx, "update", "groups-per-step", "max-lag"); err != nil {
+		return nil, err
+	}
+	return &rollout.RunPolicies{Store: run.Policies(), Model: m, Dir: filepath.Join(env.RunDir(), "policies"), Log: env.Log}, nil
 }
 
 // stopTokens are the model's end tokens and those named on the command line.

@@ -36,8 +36,13 @@ func open(env *stages.Env) (*session, error) {
 		s.Close()
 		return nil, err
 	}
+	recompute, err := s.fit(env)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
 	s.trainer, err = train.New(s.dev, s.source, train.Options{
-		Optimizer: optimSettings(env), TokenBudget: env.Int("token-budget"), DType: s.dtype, Recompute: env.Bool("recompute"),
+		Optimizer: optimSettings(env), TokenBudget: env.Int("token-budget"), DType: s.dtype, Recompute: recompute,
 	})
 	if err != nil {
 		s.Close()
@@ -45,6 +50,29 @@ func open(env *stages.Env) (*session, error) {
 	}
 	env.Log.Info("training", "model", s.source.Name, "device", s.dev.Name(), "dtype", s.dtype.String(), "parameters", s.trainer.Parameters())
 	return s, nil
+}
+
+// fit plans the memory of training and says whether to compute activations again: when asked to, and
+// when it does not fit otherwise; the result is the same.
+func (s *session) fit(env *stages.Env) (recompute bool, err error) {
+	budget := env.Int("token-budget")
+	plan := func(recompute bool) model.Memory {
+		p := model.Plan(s.source.Config, model.Options{DType: s.dtype, Train: true, Recompute: recompute}, model.Workload{Rows: budget, Predictions: budget})
+		p.Weights *= 2 // a device may keep one layout for x·Wᵀ and one for dy·W
+		if env.Float64("beta") > 0 {
+			p.Weights += model.Plan(s.source.Config, model.Options{DType: s.dtype}, model.Workload{}).Weights // the reference
+		}
+		return p
+	}
+	recompute = env.Bool("recompute") || !backend.Fits(s.dev, plan(false))
+	if !backend.Fits(s.dev, plan(recompute)) {
+		return false, backend.Refuse(s.dev, plan(recompute), "a smaller --token-budget or --dtype bf16 needs less")
+	}
+	backend.LogPlan(env.Log, s.dev, plan(recompute))
+	if recompute != env.Bool("recompute") {
+		env.Log.Info("activations are computed again in the backward pass, to fit into memory")
+	}
+	return recompute, nil
 }
 
 // reference loads the model that training began with, frozen.
@@ -75,14 +103,15 @@ func (s *session) Close() {
 // checkpoint that would be overwritten stops the command.
 func restore(env *stages.Env, t *train.Trainer, dir string) (train.State, error) {
 	folder, err := train.Latest(train.Checkpoints(dir))
-	if errors.Is(err, train.ErrNoCheckpoint) {
-		return train.State{}, nil
-	}
-	if err != nil {
+	fresh := errors.Is(err, train.ErrNoCheckpoint)
+	switch {
+	case err != nil && !fresh:
 		return train.State{}, err
-	}
-	if !env.Bool("resume") {
+	case !fresh && !env.Bool("resume"):
 		return train.State{}, fmt.Errorf("%s exists: --resume goes on from it, another --dir or --run starts anew", folder)
+	}
+	if err := train.Tidy(dir); err != nil || fresh {
+		return train.State{}, err
 	}
 	state, err := t.Restore(folder)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"openrs/schemas"
+	"openrs/stages/checkpoint"
 	"openrs/stages/device"
 	"openrs/stages/model"
 )
@@ -91,30 +92,51 @@ type stepBuffers struct {
 	logprobs []float32
 }
 
+// Defaults returns the options with every zero filled in for a model of this configuration, or what is
+// wrong with them.
+func (o Options) Defaults(cfg checkpoint.Config) (Options, error) {
+	if o.MaxSequences == 0 {
+		o.MaxSequences = 256
+	}
+	if o.PageSize == 0 {
+		o.PageSize = device.KeyBlock
+	}
+	if o.PageSize%device.KeyBlock != 0 || o.PageSize < 0 {
+		return o, fmt.Errorf("engine: page size %d is not a multiple of %d", o.PageSize, device.KeyBlock)
+	}
+	if o.Context == 0 || o.Context > cfg.MaxPositions {
+		o.Context = cfg.MaxPositions
+	}
+	if o.CacheTokens == 0 {
+		o.CacheTokens = o.MaxSequences * min(1024, o.Context)
+	}
+	if o.PrefillChunk == 0 {
+		o.PrefillChunk = 1024
+	}
+	if o.MaxSequences < 1 || o.PrefillChunk < 1 || o.CacheTokens < o.PageSize {
+		return o, fmt.Errorf("engine: %d sequences, %d prompt tokens a step, %d cached tokens: all must be positive and the cache hold a page of %d",
+			o.MaxSequences, o.PrefillChunk, o.CacheTokens, o.PageSize)
+	}
+	return o, nil
+}
+
+// Plan estimates the memory that a model and an engine with these options take, defaults filled in.
+func (o Options) Plan(cfg checkpoint.Config, dtype device.DType) (model.Memory, error) {
+	o, err := o.Defaults(cfg)
+	if err != nil {
+		return model.Memory{}, err
+	}
+	return model.Plan(cfg, model.Options{DType: dtype}, model.Workload{
+		Rows: o.MaxSequences + o.PrefillChunk, LogitRows: o.MaxSequences,
+		Pages: o.CacheTokens / o.PageSize, PerPage: o.PageSize,
+	}), nil
+}
+
 // New allocates the cache of an engine for m.
 func New(m *model.Model, opt Options) (*Engine, error) {
-	cfg := m.Config()
-	if opt.MaxSequences == 0 {
-		opt.MaxSequences = 256
-	}
-	if opt.PageSize == 0 {
-		opt.PageSize = device.KeyBlock
-	}
-	if opt.PageSize%device.KeyBlock != 0 || opt.PageSize < 0 {
-		return nil, fmt.Errorf("engine: page size %d is not a multiple of %d", opt.PageSize, device.KeyBlock)
-	}
-	if opt.Context == 0 || opt.Context > cfg.MaxPositions {
-		opt.Context = cfg.MaxPositions
-	}
-	if opt.CacheTokens == 0 {
-		opt.CacheTokens = opt.MaxSequences * min(1024, opt.Context)
-	}
-	if opt.PrefillChunk == 0 {
-		opt.PrefillChunk = 1024
-	}
-	if opt.MaxSequences < 1 || opt.PrefillChunk < 1 || opt.CacheTokens < opt.PageSize {
-		return nil, fmt.Errorf("engine: %d sequences, %d prompt tokens a step, %d cached tokens: all must be positive and the cache hold a page of %d",
-			opt.MaxSequences, opt.PrefillChunk, opt.CacheTokens, opt.PageSize)
+	opt, err := opt.Defaults(m.Config())
+	if err != nil {
+		return nil, err
 	}
 	count := opt.CacheTokens / opt.PageSize
 	cache, err := m.NewCache(count, opt.PageSize)
