@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -44,7 +45,7 @@ func App(name, usage, description string, flags []cli.Flag, act Action, commands
 		Suggest:              true,
 		// Errors are printed once, by Main.
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return err },
+		OnUsageError:   usageError(flags),
 	}
 	if act != nil {
 		app.Action = action(name, flags, act)
@@ -57,9 +58,19 @@ func App(name, usage, description string, flags []cli.Flag, act Action, commands
 		}
 	}
 	for _, c := range commands {
-		c.OnUsageError = app.OnUsageError
+		c.OnUsageError = usageError(c.Flags)
 	}
 	return app
+}
+
+// usageError names a mistyped flag and the one that was probably meant.
+func usageError(flags []cli.Flag) cli.OnUsageErrorFunc {
+	return func(_ *cli.Context, err error, _ bool) error {
+		if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
+			return fmt.Errorf("unknown flag --%s%s", strings.TrimPrefix(name, "-"), suggest.From(name, flagNames(flags)))
+		}
+		return err
+	}
 }
 
 // unknownCommand names a mistyped command and the one that was probably meant.
@@ -90,16 +101,30 @@ func action(name string, flags []cli.Flag, act Action) cli.ActionFunc {
 	}
 }
 
+// grace is how long a command has to end after a signal. It is cut off then: it may be reading from a
+// terminal or in a long computation, and what it has written is safe at any moment.
+const grace = 10 * time.Second
+
 // Main runs a binary: the context ends with the first interrupt or termination signal (a second one
 // kills), an error is printed as one line on standard error, and the exit status is 0, 1, or 130
 // after a signal.
 func Main(app *cli.App) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-ctx.Done()
+	done := make(chan int, 1)
+	go func() { done <- run(ctx, app, os.Args, os.Stderr) }()
+	select {
+	case code := <-done:
+		os.Exit(code)
+	case <-ctx.Done():
 		stop()
-	}()
-	os.Exit(run(ctx, app, os.Args, os.Stderr))
+	}
+	select {
+	case code := <-done:
+		os.Exit(code)
+	case <-time.After(grace):
+		fmt.Fprintf(os.Stderr, "%s: stopped by a signal\n", app.Name)
+		os.Exit(130)
+	}
 }
 
 func run(ctx context.Context, app *cli.App, args []string, stderr io.Writer) int {

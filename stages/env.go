@@ -36,6 +36,10 @@ func newEnv(c *cli.Context, stage string, settings []Setting) (*Env, error) {
 		return nil, err
 	}
 	if run := c.String("run"); run != "" {
+		// Before anything looks into the run's folder.
+		if err := bus.CheckRunName(run); err != nil {
+			return nil, fmt.Errorf("--run: %w", err)
+		}
 		log = log.With("run", run)
 	}
 	log = log.With("stage", stage)
@@ -70,10 +74,18 @@ func (e *Env) Bus(ctx context.Context) (*bus.Run, error) {
 	if e.RunName() == "" {
 		return nil, errors.New("expected --run NAME")
 	}
-	dir, err := filepath.Abs(e.RunDir())
-	if err != nil {
-		return nil, fmt.Errorf("--runs-dir: %w", err)
+	dir := ""
+	switch e.String("policy-store") {
+	case "file":
+		var err error
+		if dir, err = filepath.Abs(e.RunDir()); err != nil {
+			return nil, fmt.Errorf("--runs-dir: %w", err)
+		}
+	case "object":
+	default:
+		return nil, fmt.Errorf("--policy-store is %q, expected file or object", e.String("policy-store"))
 	}
+	var err error
 	e.bus, err = bus.Connect(ctx, bus.Options{
 		URL: e.String("nats"), Creds: e.String("nats-creds"), NKey: e.String("nats-nkey"),
 		TLSCA: e.String("nats-tls-ca"), TLSCert: e.String("nats-tls-cert"), TLSKey: e.String("nats-tls-key"),
@@ -161,7 +173,22 @@ func (e *Env) Scored(ctx context.Context, path string) (Source, error) {
 	if at.Transport != NATS {
 		return openFile(at.Path, schemas.KindScored)
 	}
-	return e.replay(ctx, schemas.KindScored, bus.From{})
+	run, err := e.Bus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, err := run.Last(ctx, bus.Scored)
+	if err != nil {
+		return nil, err
+	}
+	if last == 0 {
+		return nil, fmt.Errorf("run %s has no scored rollouts yet", e.RunName())
+	}
+	in, err := e.replay(ctx, schemas.KindScored, bus.From{})
+	if err != nil {
+		return nil, err
+	}
+	return &untilSource{Source: in, last: last}, nil
 }
 
 // Sink opens --out for records of a kind, made from records of kind input.
@@ -176,6 +203,9 @@ func (e *Env) Sink(ctx context.Context, kind, input schemas.Kind) (Sink, error) 
 			return nil, err
 		}
 		return &fileSink{writer: w, path: at.Path, abort: w.Abort}, nil
+	}
+	if e.String("replay") != "" {
+		return nil, errors.New("--replay needs --out: what is made again has no place in the run's own stream")
 	}
 	run, err := e.Bus(ctx)
 	if err != nil {

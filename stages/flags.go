@@ -38,6 +38,7 @@ func RunFlags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.StringFlag{Name: "run", Usage: "`NAME` of the run whose streams to join"},
 		&cli.StringFlag{Name: "runs-dir", Value: "runs", Usage: "`DIR` in which a run keeps its files"},
+		&cli.StringFlag{Name: "policy-store", Value: "file", Usage: "where policies are kept: file (in the run's folder, which all stages share) or object (on the server, for stages that do not)"},
 		&cli.StringFlag{Name: "nats", Usage: "`URL` of the NATS server", Value: "nats://127.0.0.1:4222", EnvVars: []string{"NATS_URL"}},
 		&cli.StringFlag{Name: "nats-creds", Usage: "credentials `FILE` (JWT and seed)", EnvVars: []string{"NATS_CREDS"}},
 		&cli.StringFlag{Name: "nats-nkey", Usage: "nkey seed `FILE`", EnvVars: []string{"NATS_NKEY"}},

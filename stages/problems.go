@@ -2,6 +2,7 @@ package stages
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -46,15 +47,18 @@ func (e *Env) WriteProblems(ctx context.Context, total, batch int64, problem fun
 		return err
 	}
 	defer out.Close()
-	next := int64(0)
+	next, last := int64(0), ""
 	if at.Transport == NATS {
-		if next, err = publishedProblems(ctx, e.run); err != nil {
+		if next, last, err = publishedProblems(ctx, e.run); err != nil {
 			return err
 		}
 		if next > 0 {
-			e.Log.Info("the run has problems already", "problems", next)
+			if err := e.extend(ctx, next, total, last, problem); err != nil {
+				return err
+			}
 		}
 	}
+	before := next
 	for next < total {
 		rows := make([]schemas.Problem, min(batch, total-next))
 		for i := range rows {
@@ -78,29 +82,58 @@ func (e *Env) WriteProblems(ctx context.Context, total, batch int64, problem fun
 		}
 		next += int64(len(rows))
 	}
-	e.Log.Info("problems written", "problems", next, "to", at.String())
+	e.Log.Info("problems written", "problems", next-before, "to", at.String())
 	return out.Finish(ctx)
 }
 
-// publishedProblems is how many problems the run's stream has.
-func publishedProblems(ctx context.Context, run *bus.Run) (int64, error) {
+// extend checks that the problems already in the run's stream, next of them, the last with this id, are
+// those that this command would write, and opens the run again if there are more to come.
+func (e *Env) extend(ctx context.Context, next, total int64, last string, problem func(int64) (schemas.Problem, error)) error {
+	e.Log.Info("the run has problems already", "problems", next)
+	if next <= total {
+		p, err := problem(next - 1)
+		if err != nil {
+			return fmt.Errorf("problem %d: %w", next-1, err)
+		}
+		if p.ProblemID != last {
+			return fmt.Errorf("run %s has other problems: its number %d is %s, here it is %s; another --run starts anew", e.RunName(), next-1, last, p.ProblemID)
+		}
+	}
+	if next >= total {
+		return nil
+	}
+	// Ends that were marked are taken back before there is more: stages started after this go on.
+	if _, err := e.run.End(ctx, bus.Problems); errors.Is(err, bus.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return e.run.ClearEnd(ctx, bus.Problems, bus.Rollouts, bus.Scored)
+}
+
+// publishedProblems is how many problems the run's stream has, and the id of the last one.
+func publishedProblems(ctx context.Context, run *bus.Run) (int64, string, error) {
 	last, err := run.Last(ctx, bus.Problems)
 	if err != nil || last == 0 {
-		return 0, err
+		return 0, "", err
 	}
 	replay, err := run.Replay(ctx, bus.Problems, bus.From{Seq: last})
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer replay.Close()
 	r, err := replay.Next(ctx)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	d, err := decode(r, schemas.KindProblems)
 	if err != nil {
-		return 0, fmt.Errorf("stream problems, message %d: %w", r.Seq, err)
+		return 0, "", fmt.Errorf("stream problems, message %d: %w", r.Seq, err)
 	}
 	defer d.Record.Release()
-	return d.First + d.Record.NumRows(), nil
+	rows, err := schemas.Problems().Decode(d.Record)
+	if err != nil || len(rows) == 0 {
+		return 0, "", fmt.Errorf("stream problems, message %d: %d problems: %w", r.Seq, len(rows), err)
+	}
+	return d.First + int64(len(rows)), rows[len(rows)-1].ProblemID, nil
 }

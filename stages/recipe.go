@@ -37,7 +37,7 @@ var sections = []string{
 
 // sharedKeys are the flags that `common` may set; a command takes those that it has.
 var sharedKeys = []string{
-	"run", "runs-dir", "nats", "nats-creds", "nats-nkey", "nats-tls-ca", "nats-tls-cert", "nats-tls-key",
+	"run", "runs-dir", "policy-store", "nats", "nats-creds", "nats-nkey", "nats-tls-ca", "nats-tls-cert", "nats-tls-key",
 	"log-format", "log-level", "device", "threads", "dtype", "model", "seed", "steps", "groups-per-step", "group-size", "max-lag", "ack-wait", "resume",
 }
 

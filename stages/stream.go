@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strconv"
 	"time"
@@ -157,6 +158,24 @@ func (s *replaySource) TryNext(ctx context.Context) (*Delivery, error) { return 
 
 func (s *replaySource) Close() error { return s.replayer.Close() }
 
+// untilSource ends after the message with the number last, whether or not the stream goes on.
+type untilSource struct {
+	Source
+	last uint64
+	done bool
+}
+
+func (s *untilSource) Next(ctx context.Context) (*Delivery, error) {
+	if s.done {
+		return nil, io.EOF
+	}
+	d, err := s.Source.Next(ctx)
+	if err == nil {
+		s.done = d.Seq >= s.last
+	}
+	return d, err
+}
+
 // streamSink publishes batches to one of the run's streams.
 type streamSink struct {
 	run  *bus.Run
@@ -181,13 +200,29 @@ func (s *streamSink) Finish(ctx context.Context) error {
 
 func (s *streamSink) Close() error { return nil }
 
+// publish sends a batch as one message. A batch of groups that is larger than the server accepts goes
+// as several, cut in the middle between groups; the same batch is always cut in the same places.
 func publish(ctx context.Context, run *bus.Run, kind schemas.Kind, rec arrow.Record, id string, header map[string]string) error {
 	body, err := table.EncodeIPC(rec)
 	if err != nil {
 		return fmt.Errorf("stream %s, batch %s: %w", kind, id, err)
 	}
 	_, err = run.Publish(ctx, bus.Stream(kind), bus.Message{ID: id, Body: body, Header: header})
-	return err
+	if !errors.Is(err, bus.ErrTooLarge) || !kind.Grouped() {
+		return err
+	}
+	groups, groupErr := schemas.GroupRanges(rec)
+	if groupErr != nil || len(groups) < 2 {
+		return err // one group: the server's max_payload must be larger
+	}
+	cut := int64(groups[len(groups)/2].Start)
+	head, tail := rec.NewSlice(0, cut), rec.NewSlice(cut, rec.NumRows())
+	defer head.Release()
+	defer tail.Release()
+	if err := publish(ctx, run, kind, head, id+"a", header); err != nil {
+		return err
+	}
+	return publish(ctx, run, kind, tail, id+"b", header)
 }
 
 // deadLetters keeps what a stage could not process.

@@ -57,7 +57,7 @@ func grpoFlags() []cli.Flag {
 	return slices.Concat(stages.RunFlags(), trainFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "in", Usage: "scored rollouts `FROM`: nats:, a file (.arrow .parquet .jsonl), or -; default: nats: with --run, else -"},
 		&cli.BoolFlag{Name: "resume", Usage: "go on from the newest checkpoint in --dir, if there is one"},
-		&cli.Int64Flag{Name: "groups-per-step", Value: 32, Usage: "groups of one optimizer step; must be generate's (0: a file's steps as they are)"},
+		&cli.Int64Flag{Name: "groups-per-step", Value: 32, Usage: "groups of one optimizer step, in a run the same as generate's (default for a file: its steps as they are)"},
 		&cli.Int64Flag{Name: "max-lag", Usage: "policy versions that sampling may be behind; must be generate's"},
 		&cli.StringFlag{Name: "loss", Value: "dapo", Usage: "grpo, bnpo, dr_grpo or dapo"},
 		&cli.Float64Flag{Name: "beta", Usage: "weight of the divergence from the model that training began with (0: none)"},
@@ -90,12 +90,19 @@ func trainGRPO(ctx context.Context, env *stages.Env) (err error) {
 	if env.Float64("truncated-is") > 0 && env.Float64("temperature") > 0 {
 		return errors.New("--truncated-is compares with the recorded log-probabilities, which --temperature sets aside: expected one of them")
 	}
+	if env.Float64("temperature") > 0 && env.Int64("max-lag") > 0 {
+		return errors.New("--temperature sets the recorded log-probabilities aside, which --max-lag needs: expected one of them")
+	}
 	dtype, err := saveDType(env)
 	if err != nil {
 		return err
 	}
-	if n := env.Int64("groups-per-step"); n < 0 || n == 0 && live {
-		return fmt.Errorf("--groups-per-step is %d, expected at least 1", n)
+	perStep := env.Int("groups-per-step")
+	if !live && !env.IsSet("groups-per-step") {
+		perStep = 0 // a file's steps as they are
+	}
+	if perStep < 0 || perStep == 0 && live {
+		return fmt.Errorf("--groups-per-step is %d, expected at least 1", perStep)
 	}
 	session, err := open(env)
 	if err != nil {
@@ -109,7 +116,7 @@ func trainGRPO(ctx context.Context, env *stages.Env) (err error) {
 	loop := &train.Loop{
 		GRPO: &train.GRPO{
 			Trainer: session.trainer, Objective: objective, Iterations: env.Int("num-iterations"),
-			Temperature: float32(env.Float64("temperature")), OnPolicy: live && env.Bool("on-policy-check"),
+			Temperature: float32(env.Float64("temperature")), Live: live, OnPolicy: live && env.Bool("on-policy-check"),
 		},
 		Dir: dir, Steps: env.Int64("steps"), Every: env.Int64("checkpoint-every"), Keep: env.Int("keep-checkpoints"),
 		ModelType: dtype, Seed: env.Int64("seed"), Settings: settingsOf(env), Log: env.Log,
@@ -124,7 +131,10 @@ func trainGRPO(ctx context.Context, env *stages.Env) (err error) {
 		if err != nil {
 			return err
 		}
-		loop.Publisher = &train.Publisher{Store: run.Policies(), Dir: dir, Keep: env.Int64("max-lag") + 1}
+		if err := env.Agree(ctx, "generate", "groups-per-step", "max-lag"); err != nil {
+			return err
+		}
+		loop.Publisher = &train.Publisher{Run: run, Dir: dir, Keep: env.Int64("max-lag") + 1}
 	}
 	in, err := env.Replay(ctx, schemas.KindScored, state.NextSequence)
 	if err != nil {
@@ -134,7 +144,7 @@ func trainGRPO(ctx context.Context, env *stages.Env) (err error) {
 	if loop.Metrics, err = env.Recorder(ctx, dir); err != nil {
 		return err
 	}
-	return loop.Run(ctx, state, in, steps.NewAssembler(env.Int("groups-per-step"), state.Step))
+	return loop.Run(ctx, state, in, steps.NewAssembler(perStep, state.Step))
 }
 
 func objectiveConfig(env *stages.Env) grpo.Config {
@@ -150,7 +160,7 @@ func objectiveConfig(env *stages.Env) grpo.Config {
 }
 
 func sftFlags() []cli.Flag {
-	return slices.Concat(stages.RunFlags(), trainFlags(), []cli.Flag{
+	return slices.Concat(stages.LogFlags(), trainFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "in", Usage: "problems with solutions `FROM`: a file (.arrow .parquet .jsonl), or - (the default)"},
 		&cli.IntFlag{Name: "batch-size", Value: 32, Usage: "problems of one optimizer step"},
 	})

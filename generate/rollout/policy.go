@@ -13,33 +13,51 @@ import (
 	"openrs/stages/model"
 )
 
+// policyPatience is how long Load waits for a version before it says ErrNotYet. It delays nothing but
+// the look for batches that a dead worker has left.
+const policyPatience = 2 * time.Second
+
 // RunPolicies takes weights from the policy store of a run.
 type RunPolicies struct {
 	Store *bus.Policies
 	Model *model.Model
 	Dir   string // where weights that come as bytes are kept while they are read
-	// Patience is how long Load waits for a version before it says ErrNotYet.
-	Patience time.Duration
-	Log      *slog.Logger
+	Log   *slog.Logger
 }
 
 // Load implements [Policies].
 func (p *RunPolicies) Load(ctx context.Context, version, step int64) error {
-	wait, cancel := context.WithTimeout(ctx, p.Patience)
+	wait, cancel := context.WithTimeout(ctx, policyPatience)
 	policy, err := p.Store.Wait(wait, version)
 	cancel()
-	if newest, latestErr := p.Store.Latest(ctx); latestErr == nil && newest.Version > step {
+	switch {
+	case p.trained(ctx, step):
 		return ErrTrained
-	}
-	if errors.Is(err, bus.ErrNoMorePolicies) {
+	case errors.Is(err, bus.ErrNoMorePolicies):
 		return ErrTrainingEnded
-	}
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 		return ErrNotYet
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
+	if err := p.load(ctx, policy); err != nil {
+		// Another worker may have done the step meanwhile, and training may have pruned the version.
+		if p.trained(ctx, step) {
+			return ErrTrained
+		}
+		return err
+	}
+	p.Log.Debug("policy loaded", "version", version, "digest", policy.Digest)
+	return nil
+}
+
+// trained reports whether the version made from the step exists.
+func (p *RunPolicies) trained(ctx context.Context, step int64) bool {
+	newest, err := p.Store.Latest(ctx)
+	return err == nil && newest.Version > step
+}
+
+func (p *RunPolicies) load(ctx context.Context, policy bus.Policy) error {
 	path, err := p.Store.Open(ctx, policy, p.Dir)
 	if err != nil {
 		return err
@@ -55,6 +73,5 @@ func (p *RunPolicies) Load(ctx context.Context, version, step int64) error {
 	if err := p.Model.Load(weights); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	p.Log.Debug("policy loaded", "version", version, "digest", policy.Digest)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"openrs/generate/engine"
 	"openrs/schemas"
 	"openrs/stages"
+	"openrs/stages/tokenizer"
 )
 
 // Options say how completions are sampled.
@@ -27,6 +28,7 @@ type Options struct {
 	TopP, MinP   float32
 	Seed         int64
 	Stop         []int32 // tokens that end a completion
+	Steps        int64   // training's last step is the one before; 0: not known
 	// Frozen is the version that rollouts of a model without Policies are marked with.
 	Frozen int64
 }
@@ -171,6 +173,12 @@ func (w *Worker) feed(ctx context.Context, in stages.Source, out stages.Sink, en
 			continue
 		}
 		p := w.queue[0]
+		if w.Options.Steps > 0 && p.step >= w.Options.Steps {
+			if !w.Engine.Idle() {
+				return nil
+			}
+			return ErrTrainingEnded
+		}
 		version := w.Options.Version(p.step)
 		if w.Policies == nil {
 			version = w.Options.Frozen
@@ -275,6 +283,9 @@ func (w *Worker) start(ctx context.Context, p *part, out stages.Sink) error {
 		}
 		if err == nil {
 			continue
+		}
+		if errors.Is(err, tokenizer.ErrNoTemplate) || errors.Is(err, tokenizer.ErrFormat) {
+			return err // the model's fault: every problem would fail
 		}
 		w.Log.Warn("problem can't be sampled", "reason", err)
 		if err := out.Dead(ctx, p.job.delivery, err.Error()); err != nil {

@@ -41,6 +41,9 @@ func validName(what, name string) error {
 	return nil
 }
 
+// CheckRunName says what is wrong with a name for a run; [ErrName].
+func CheckRunName(name string) error { return validName("run", name) }
+
 func streamName(run string, s Stream) string { return "openrs-" + run + "-" + string(s) }
 func bucketName(run string) string           { return "openrs-" + run }
 func policyStoreName(run string) string      { return "openrs-" + run + "-policy" }

@@ -182,5 +182,18 @@ func (p *Policies) MarkFinal(ctx context.Context, version int64) error {
 	return p.run.put(ctx, finalKey, strconv.AppendInt(nil, version, 10))
 }
 
+// Final returns the final version, or [ErrNotFound] while it is not marked.
+func (p *Policies) Final(ctx context.Context) (int64, error) {
+	text, _, err := p.run.get(ctx, finalKey)
+	if err != nil {
+		return 0, err
+	}
+	v, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("final version of run %s: %w", p.run.name, err)
+	}
+	return v, nil
+}
+
 // ClearFinal takes the mark back, for a run that is extended.
 func (p *Policies) ClearFinal(ctx context.Context) error { return p.run.remove(ctx, finalKey) }

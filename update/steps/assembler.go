@@ -27,13 +27,14 @@ type Assembler struct {
 	next    int64
 	last    uint64 // the highest sequence number seen
 	pending map[int64]map[string]Group
+	done    map[int64]map[string]bool // ids of the steps handed out
 	dropped int
 }
 
-// NewAssembler starts at a step. perStep is the number of groups of every step; 0 means that steps
-// are taken to be complete only at the end of the input, for files whose steps differ in size.
+// NewAssembler starts at a step. perStep is the number of groups of every step; 0 is for recorded files,
+// in which steps follow each other and may differ in size: a step is complete when a later one begins.
 func NewAssembler(perStep int, first int64) *Assembler {
-	return &Assembler{perStep: perStep, next: first, pending: map[int64]map[string]Group{}}
+	return &Assembler{perStep: perStep, next: first, pending: map[int64]map[string]Group{}, done: map[int64]map[string]bool{}}
 }
 
 // Add takes the rows of one message. Rows of a group are consecutive and in order of sample. Groups
@@ -63,6 +64,9 @@ func (a *Assembler) addGroup(g Group) error {
 				g.ID, i, r.Sample, r.Step, g.Rows[0].Sample+int32(i), step)
 		}
 	}
+	if ids := a.done[step]; ids != nil && !ids[g.ID] {
+		return a.surplus(g, step, len(ids))
+	}
 	if step < a.next {
 		a.dropped++
 		return nil
@@ -77,25 +81,39 @@ func (a *Assembler) addGroup(g Group) error {
 		return nil
 	}
 	if a.perStep > 0 && len(groups) == a.perStep {
-		return fmt.Errorf("group %s is one more than the %d groups of step %d: generate and update must agree on --groups-per-step", g.ID, a.perStep, step)
+		return a.surplus(g, step, a.perStep)
 	}
 	groups[g.ID] = g
 	return nil
 }
 
+// surplus is the error of a group for which its step has no place.
+func (a *Assembler) surplus(g Group, step int64, have int) error {
+	if a.perStep == 0 {
+		return fmt.Errorf("group %s of step %d comes after a later step has begun: expected the rows in order of step, or --groups-per-step", g.ID, step)
+	}
+	return fmt.Errorf("group %s is one more than the %d groups of step %d: generate and update must agree on --groups-per-step", g.ID, have, step)
+}
+
 // Next is the step that will be handed out next.
 func (a *Assembler) Next() int64 { return a.next }
 
-// Missing is how many groups the next step still lacks; 0 when the step size is not known.
-func (a *Assembler) Missing() int { return max(0, a.perStep-len(a.pending[a.next])) }
+// Have is how many groups of the next step are there.
+func (a *Assembler) Have() int { return len(a.pending[a.next]) }
 
 // Dropped is how many groups were deliveries of work already there.
 func (a *Assembler) Dropped() int { return a.dropped }
 
 // Take hands out the next step if it is complete.
 func (a *Assembler) Take() (Step, bool) {
-	if a.perStep == 0 || len(a.pending[a.next]) < a.perStep {
+	if a.perStep > 0 && len(a.pending[a.next]) < a.perStep {
 		return Step{}, false
+	}
+	if a.perStep == 0 {
+		if len(a.pending) < 2 {
+			return Step{}, false
+		}
+		a.next = slices.Min(slices.Collect(maps.Keys(a.pending)))
 	}
 	return a.take(), true
 }
@@ -113,9 +131,12 @@ func (a *Assembler) Flush() (Step, bool) {
 func (a *Assembler) take() Step {
 	s := Step{Number: a.next}
 	groups := a.pending[a.next]
+	ids := map[string]bool{}
 	for _, id := range slices.Sorted(maps.Keys(groups)) {
 		s.Groups = append(s.Groups, groups[id])
+		ids[id] = true
 	}
+	a.done[a.next] = ids
 	delete(a.pending, a.next)
 	a.next++
 	return s

@@ -74,10 +74,10 @@ func TestAssemblerStories(t *testing.T) {
 			flushed:  []string{"0: a b"},
 		},
 		{
-			name:     "without a step size, all at the end",
-			messages: []message{{1, rows(2, 1, "c")}, {2, rows(0, 1, "a", "b")}},
-			taken:    []string{"resume at 1", "resume at 1"},
-			flushed:  []string{"0: a b", "2: c"},
+			name:     "without a step size, when a later step begins",
+			messages: []message{{1, rows(0, 1, "a", "b")}, {2, rows(2, 1, "c")}, {3, rows(3, 1, "d")}},
+			taken:    []string{"resume at 1", "0: a b; resume at 2", "2: c; resume at 3"},
+			flushed:  []string{"3: d"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,6 +118,25 @@ func TestAssemblerRefuses(t *testing.T) {
 	a := NewAssembler(1, 0)
 	if err := a.Add(1, rows(0, 1, "a", "b")); err == nil || !strings.Contains(err.Error(), "--groups-per-step") {
 		t.Errorf("a group too many: %v", err)
+	}
+	b := NewAssembler(2, 0)
+	if err := b.Add(1, rows(0, 1, "a", "b")); err != nil {
+		t.Fatal(err)
+	}
+	b.Take()
+	if err := b.Add(2, rows(0, 1, "a")); err != nil {
+		t.Errorf("a delivery of the same work: %v", err)
+	}
+	if err := b.Add(3, rows(0, 1, "c")); err == nil || !strings.Contains(err.Error(), "--groups-per-step") {
+		t.Errorf("a group too many for a step handed out: %v", err)
+	}
+	c := NewAssembler(0, 0)
+	if err := c.Add(1, append(rows(0, 1, "a"), rows(1, 1, "b")...)); err != nil {
+		t.Fatal(err)
+	}
+	c.Take()
+	if err := c.Add(2, rows(0, 1, "z")); err == nil || !strings.Contains(err.Error(), "in order of step") {
+		t.Errorf("rows out of order: %v", err)
 	}
 	bad := rows(0, 2, "g")
 	bad[1].Sample = 5

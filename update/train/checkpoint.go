@@ -184,6 +184,25 @@ func list(dir string) ([]int64, error) {
 	return found, nil
 }
 
+// Tidy removes what an update that was killed has left half written in its folder. No other update may be
+// at work there.
+func Tidy(dir string) error {
+	for _, pattern := range []string{
+		"checkpoints/" + prefix + "*.tmp-*", "model.tmp-*", "policy-*.safetensors", ".policy-*.safetensors.*.tmp", "policies/.*.tmp",
+	} {
+		left, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+		if err != nil {
+			return err
+		}
+		for _, path := range left {
+			if err := os.RemoveAll(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func prune(dir string, keep int) error {
 	found, err := list(dir)
 	if err != nil {

@@ -46,7 +46,7 @@ func sameTrainer(t *testing.T, got, want *Trainer) {
 func TestRestoreGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	kept := newTiny(t, 1)
-	g := &GRPO{Trainer: kept, Objective: dapo(t), OnPolicy: true}
+	g := &GRPO{Live: true, Trainer: kept, Objective: dapo(t), OnPolicy: true}
 	for step := range int64(2) {
 		run(t, g, makeStep(t, kept, step, mixed...))
 	}
@@ -68,7 +68,7 @@ func TestRestoreGoesOn(t *testing.T) {
 		t.Errorf("state %+v, want %+v after 2 updates", state, saved)
 	}
 	sameTrainer(t, again, kept)
-	h := &GRPO{Trainer: again, Objective: dapo(t), OnPolicy: true}
+	h := &GRPO{Live: true, Trainer: again, Objective: dapo(t), OnPolicy: true}
 	for step := int64(2); step < 4; step++ {
 		s := makeStep(t, kept, step, mixed...)
 		want, got := run(t, g, s), run(t, h, s)
@@ -82,7 +82,7 @@ func TestRestoreGoesOn(t *testing.T) {
 // TestRestoreRefuses damages a checkpoint in every way that a crash or a hand could.
 func TestRestoreRefuses(t *testing.T) {
 	tr := newTiny(t, 1)
-	run(t, &GRPO{Trainer: tr, Objective: dapo(t)}, makeStep(t, tr, 0, mixed...))
+	run(t, &GRPO{Live: true, Trainer: tr, Objective: dapo(t)}, makeStep(t, tr, 0, mixed...))
 	dir := t.TempDir()
 	if err := tr.Save(dir, State{Step: 1, NextSequence: 2}, 0); err != nil {
 		t.Fatal(err)
@@ -271,7 +271,7 @@ func TestSaveKeeps(t *testing.T) {
 // TestExport: the model alone, as a folder that opens like any other.
 func TestExport(t *testing.T) {
 	tr := newTiny(t, 1)
-	run(t, &GRPO{Trainer: tr, Objective: dapo(t)}, makeStep(t, tr, 0, mixed...))
+	run(t, &GRPO{Live: true, Trainer: tr, Objective: dapo(t)}, makeStep(t, tr, 0, mixed...))
 	want := weights(t, tr)
 	dir := filepath.Join(t.TempDir(), "out", "model")
 	for _, dtype := range []checkpoint.DType{checkpoint.F32, checkpoint.BF16, ""} {
@@ -313,7 +313,7 @@ func TestSaveIsReproducible(t *testing.T) {
 	for i := range files {
 		dir := t.TempDir()
 		tr := newTiny(t, 1)
-		run(t, &GRPO{Trainer: tr, Objective: dapo(t)}, makeStep(t, tr, 0, mixed...))
+		run(t, &GRPO{Live: true, Trainer: tr, Objective: dapo(t)}, makeStep(t, tr, 0, mixed...))
 		if err := tr.Save(dir, State{Step: 1, NextSequence: 2, Settings: map[string]string{"b": "1", "a": "2"}}, 0); err != nil {
 			t.Fatal(err)
 		}

@@ -95,7 +95,7 @@ func TestGoldenStep(t *testing.T) {
 			tested++
 			t.Run(name, func(t *testing.T) {
 				step := g.step(v)
-				trainer := &GRPO{Trainer: tr, Objective: v.objective(t), Temperature: float32(v.Temperature)}
+				trainer := &GRPO{Live: true, Trainer: tr, Objective: v.objective(t), Temperature: float32(v.Temperature)}
 				if b := trainer.collect(step); len(b.skipped) == 0 || b.total != batch {
 					t.Errorf("%d completions skipped, totals %+v; want some and %+v", len(b.skipped), b.total, batch)
 				}

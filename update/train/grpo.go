@@ -28,7 +28,11 @@ type GRPO struct {
 	Iterations int
 	// Temperature at which log-probabilities are taken; 0: the one each completion was sampled at.
 	Temperature float32
-	// OnPolicy demands that tokens sampled from the policy version of the step itself have exactly
+	// Live says that completions come from a run's own policies: one sampled from the version of its
+	// step was sampled from the very weights that are trained. In recorded files it says nothing about
+	// these weights, and the recorded log-probabilities are those of the old policy.
+	Live bool
+	// OnPolicy demands, of a live run, that tokens sampled from the weights being trained have exactly
 	// their recorded log-probabilities.
 	OnPolicy bool
 }
@@ -126,7 +130,7 @@ func (g *GRPO) collect(step steps.Step) *batch {
 			if temperature == r.Temperature {
 				sampling = r.LogProbs
 			}
-			onPolicy := r.PolicyVersion == step.Number
+			onPolicy := g.Live && r.PolicyVersion == step.Number
 			if !onPolicy {
 				row.Old = sampling
 			}

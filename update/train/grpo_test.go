@@ -25,13 +25,13 @@ var mixed = []groupSpec{
 func TestStepSkipsZeroAdvantages(t *testing.T) {
 	tr := newTiny(t, 1)
 	step := makeStep(t, tr, 0, mixed...)
-	got := run(t, &GRPO{Trainer: tr, Objective: dapo(t), OnPolicy: true}, step)
+	got := run(t, &GRPO{Live: true, Trainer: tr, Objective: dapo(t), OnPolicy: true}, step)
 	skipped := gradients(t, tr)
 
 	// The reference is what training starts from: the divergence and its gradient are 0.
 	all := newTiny(t, 1)
 	o := objective(t, grpo.Config{Loss: "dapo", EpsLow: 0.2, EpsHigh: 0.2, Beta: 1e-3})
-	forced := run(t, &GRPO{Trainer: all, Objective: o, Reference: newReference(t, all, 1), OnPolicy: true}, step)
+	forced := run(t, &GRPO{Live: true, Trainer: all, Objective: o, Reference: newReference(t, all, 1), OnPolicy: true}, step)
 	closeGradients(t, tr, skipped, gradients(t, all), 1e-5)
 	for _, name := range []string{"grad_norm", "loss", "clip_ratio/low_mean", "reward", "completions/mean_length"} {
 		near(t, name, got[name], forced[name], 1e-6)
@@ -76,8 +76,8 @@ func TestStepIterations(t *testing.T) {
 	later := cloneStep(step)
 	later.Number = 1 // its rows stay those of policy 0
 
-	got := run(t, &GRPO{Trainer: twice, Objective: dapo(t), Iterations: 2, OnPolicy: true}, step)
-	g := &GRPO{Trainer: once, Objective: dapo(t), OnPolicy: true}
+	got := run(t, &GRPO{Live: true, Trainer: twice, Objective: dapo(t), Iterations: 2, OnPolicy: true}, step)
+	g := &GRPO{Live: true, Trainer: once, Objective: dapo(t), OnPolicy: true}
 	first := run(t, g, step)
 	if r := first["sampling/importance_sampling_ratio/min"]; r != 1 || first["sampling/importance_sampling_ratio/max"] != 1 || first["clip_ratio/region_mean"] != 0 {
 		t.Errorf("first iteration: ratios from %v to %v, %v clipped; expected exactly 1",
@@ -107,24 +107,24 @@ func TestStepRatios(t *testing.T) {
 			r.LogProbs[i] -= math.Ln2
 		}
 	}
-	exact := run(t, &GRPO{Trainer: base, Objective: dapo(t)}, makeStep(t, base, 3, one...))
+	exact := run(t, &GRPO{Live: true, Trainer: base, Objective: dapo(t)}, makeStep(t, base, 3, one...))
 
 	behind := cloneStep(low)
 	behind.Groups[0].Rows[0].PolicyVersion = 2
-	got := run(t, &GRPO{Trainer: newTiny(t, 1), Objective: dapo(t), OnPolicy: true}, behind)
+	got := run(t, &GRPO{Live: true, Trainer: newTiny(t, 1), Objective: dapo(t), OnPolicy: true}, behind)
 	near(t, "off-policy loss", got["loss"], -1.2, 1e-6)
 	near(t, "off-policy clipped", got["clip_ratio/high_mean"], 1, 0)
 	near(t, "off-policy gradient norm", got["grad_norm"], 0, 0)
 	near(t, "ratio", got["sampling/importance_sampling_ratio/mean"], 2, 1e-5)
 
 	truncated := objective(t, grpo.Config{Loss: "dapo", EpsLow: 0.2, EpsHigh: 0.2, TruncatedIS: 1.5})
-	got = run(t, &GRPO{Trainer: newTiny(t, 1), Objective: truncated}, low)
+	got = run(t, &GRPO{Live: true, Trainer: newTiny(t, 1), Objective: truncated}, low)
 	near(t, "truncated loss", got["loss"], -1.5, 1e-6)
 	near(t, "truncated gradient norm", got["grad_norm"], 1.5*exact["grad_norm"], 1e-5*exact["grad_norm"])
 	near(t, "ratio that was used", got["sampling/importance_sampling_ratio/max"], 1.5, 0)
 	near(t, "difference", got["sampling/sampling_logp_difference/max"], math.Ln2, 1e-5)
 
-	_, err := (&GRPO{Trainer: newTiny(t, 1), Objective: truncated, Temperature: 0.5}).Step(low)
+	_, err := (&GRPO{Live: true, Trainer: newTiny(t, 1), Objective: truncated, Temperature: 0.5}).Step(low)
 	if !errors.Is(err, grpo.ErrInput) || !strings.Contains(err.Error(), "truncated importance sampling") || !strings.Contains(err.Error(), "step 3") {
 		t.Errorf("log-probabilities of another temperature: error %v", err)
 	}
@@ -135,7 +135,7 @@ func TestStepOffPolicyCheck(t *testing.T) {
 	tr := newTiny(t, 1)
 	step := makeStep(t, tr, 2, mixed...)
 	before := weights(t, tr)
-	g := &GRPO{Trainer: tr, Objective: dapo(t), OnPolicy: true}
+	g := &GRPO{Live: true, Trainer: tr, Objective: dapo(t), OnPolicy: true}
 	for name, towards := range map[string]float32{"up": 1, "down": -100} {
 		bad := cloneStep(step)
 		row := &bad.Groups[2].Rows[2]
@@ -146,10 +146,10 @@ func TestStepOffPolicyCheck(t *testing.T) {
 		}
 		sameBits(t, "weights after a refused step", weights(t, tr), before)
 
-		run(t, &GRPO{Trainer: newTiny(t, 1), Objective: dapo(t)}, bad)                                   // no check
-		run(t, &GRPO{Trainer: newTiny(t, 1), Objective: dapo(t), OnPolicy: true, Temperature: 0.5}, bad) // nothing to compare
+		run(t, &GRPO{Live: true, Trainer: newTiny(t, 1), Objective: dapo(t)}, bad)                                   // no check
+		run(t, &GRPO{Live: true, Trainer: newTiny(t, 1), Objective: dapo(t), OnPolicy: true, Temperature: 0.5}, bad) // nothing to compare
 		row.PolicyVersion = 1
-		run(t, &GRPO{Trainer: newTiny(t, 1), Objective: dapo(t), OnPolicy: true}, bad) // not on policy
+		run(t, &GRPO{Live: true, Trainer: newTiny(t, 1), Objective: dapo(t), OnPolicy: true}, bad) // not on policy
 	}
 	if tr.Updates() != 0 {
 		t.Errorf("%d updates, want 0", tr.Updates())
@@ -166,14 +166,14 @@ func TestStepTemperature(t *testing.T) {
 	a, b, c := newTiny(t, 1), newTiny(t, 1), newTiny(t, 1)
 	sampled := makeStep(t, a, 0, hot...)
 
-	own := run(t, &GRPO{Trainer: a, Objective: dapo(t), OnPolicy: true}, sampled)
+	own := run(t, &GRPO{Live: true, Trainer: a, Objective: dapo(t), OnPolicy: true}, sampled)
 	behind := cloneStep(sampled)
 	for i := range behind.Groups {
 		for j := range behind.Groups[i].Rows {
 			behind.Groups[i].Rows[j].PolicyVersion = -1
 		}
 	}
-	set := run(t, &GRPO{Trainer: b, Objective: dapo(t), OnPolicy: true, Temperature: 1}, behind)
+	set := run(t, &GRPO{Live: true, Trainer: b, Objective: dapo(t), OnPolicy: true, Temperature: 1}, behind)
 
 	plain := cloneStep(sampled)
 	for i := range plain.Groups {
@@ -182,7 +182,7 @@ func TestStepTemperature(t *testing.T) {
 		}
 		record(t, c, plain.Groups[i].Rows)
 	}
-	want := run(t, &GRPO{Trainer: c, Objective: dapo(t), OnPolicy: true}, plain)
+	want := run(t, &GRPO{Live: true, Trainer: c, Objective: dapo(t), OnPolicy: true}, plain)
 
 	sameBits(t, "weights after a step at temperature 1", weights(t, b), weights(t, c))
 	if set["entropy"] != want["entropy"] || set["entropy"] == own["entropy"] {
@@ -204,7 +204,7 @@ func TestStepMixedTemperatures(t *testing.T) {
 	rows := step.Groups[0].Rows
 	rows[1].Temperature, rows[2].Temperature = 0.6, 0.6
 	record(t, tr, rows)
-	if _, err := (&GRPO{Trainer: tr, Objective: dapo(t), OnPolicy: true}).Step(step); err != nil {
+	if _, err := (&GRPO{Live: true, Trainer: tr, Objective: dapo(t), OnPolicy: true}).Step(step); err != nil {
 		t.Error(err)
 	}
 }
@@ -212,7 +212,7 @@ func TestStepMixedTemperatures(t *testing.T) {
 // TestStepReference: the divergence from what training starts with is 0 at first and grows.
 func TestStepReference(t *testing.T) {
 	tr := newTiny(t, 1)
-	g := &GRPO{Trainer: tr, Objective: objective(t, grpo.OpenRS()), Reference: newReference(t, tr, 1), OnPolicy: true, Iterations: 1}
+	g := &GRPO{Live: true, Trainer: tr, Objective: objective(t, grpo.OpenRS()), Reference: newReference(t, tr, 1), OnPolicy: true, Iterations: 1}
 	first := run(t, g, makeStep(t, tr, 0, mixed...))
 	if kl, ok := first["kl"]; !ok || kl != 0 {
 		t.Errorf("kl of the first step is %v, expected exactly 0", kl)
@@ -235,7 +235,7 @@ func TestStepNothing(t *testing.T) {
 	still.WeightDecay = 0
 	tr := newTrainerOf(t, open(t, shape, 1), Options{Optimizer: still, TokenBudget: 100})
 	before := weights(t, tr)
-	g := &GRPO{Trainer: tr, Objective: dapo(t), OnPolicy: true, Iterations: 3}
+	g := &GRPO{Live: true, Trainer: tr, Objective: dapo(t), OnPolicy: true, Iterations: 3}
 	failed := makeStep(t, tr, 0, mixed[1])
 	for i := range failed.Groups[0].Rows {
 		fail(&failed.Groups[0].Rows[i])
@@ -280,7 +280,7 @@ func TestStepIgnoresErrors(t *testing.T) {
 	}
 	for _, loss := range []grpo.Config{{Loss: "grpo"}, {Loss: "dr_grpo", MaxCompletionLength: 12}} {
 		o := objective(t, loss)
-		want, got := run(t, &GRPO{Trainer: a, Objective: o}, step), run(t, &GRPO{Trainer: b, Objective: o}, holes)
+		want, got := run(t, &GRPO{Live: true, Trainer: a, Objective: o}, step), run(t, &GRPO{Live: true, Trainer: b, Objective: o}, holes)
 		if got["loss"] != want["loss"] || got["completions/mean_length"] != want["completions/mean_length"] {
 			t.Errorf("%s: loss %v and length %v, want %v and %v", loss.Loss, got["loss"], got["completions/mean_length"], want["loss"], want["completions/mean_length"])
 		}
@@ -311,14 +311,14 @@ func TestStepMetrics(t *testing.T) {
 			t.Errorf("%d metrics %v, want the %d listed", len(got), got, len(names))
 		}
 	}
-	got := run(t, &GRPO{Trainer: tr, Objective: dapo(t), Iterations: 2}, makeStep(t, tr, 0, mixed...))
+	got := run(t, &GRPO{Live: true, Trainer: tr, Objective: dapo(t), Iterations: 2}, makeStep(t, tr, 0, mixed...))
 	check(got, names)
 	near(t, "frac_reward_zero_std", got["frac_reward_zero_std"], 1./3, 1e-12)
 	near(t, "learning_rate", got["learning_rate"], 3e-4*19/20, 1e-12)
 	if got["entropy"] <= 0 || got["grad_norm"] <= 0 {
 		t.Errorf("entropy %v, gradient norm %v", got["entropy"], got["grad_norm"])
 	}
-	g := &GRPO{Trainer: tr, Objective: objective(t, grpo.OpenRS()), Reference: newReference(t, tr, 1)}
+	g := &GRPO{Live: true, Trainer: tr, Objective: objective(t, grpo.OpenRS()), Reference: newReference(t, tr, 1)}
 	check(run(t, g, makeStep(t, tr, 1, mixed...)), append(names, "kl"))
 }
 
@@ -340,7 +340,7 @@ func TestNewRefuses(t *testing.T) {
 	if n := tr.Parameters(); n < 300_000 || n > 400_000 {
 		t.Errorf("%d parameters", n)
 	}
-	_, err := (&GRPO{Trainer: tr, Objective: dapo(t)}).Step(steps.Step{Groups: []steps.Group{{Rows: []schemas.Scored{{
+	_, err := (&GRPO{Live: true, Trainer: tr, Objective: dapo(t)}).Step(steps.Step{Groups: []steps.Group{{Rows: []schemas.Scored{{
 		Advantage: 1, Rollout: schemas.Rollout{PromptIDs: []int32{1}, CompletionIDs: []int32{1 << 20}, LogProbs: []float32{-1}, Temperature: 1},
 	}}}}})
 	if err == nil || !strings.Contains(err.Error(), "step 0") || !strings.Contains(err.Error(), "target") {

@@ -44,14 +44,28 @@ func (l *Loop) Run(ctx context.Context, state State, in stages.Source, groups *s
 	if state.Step > 0 {
 		l.saved = state.Step
 	}
-	if l.Publisher != nil { // this run may go further than one that has finished
-		if err := l.Publisher.Store.ClearFinal(ctx); err != nil {
+	if l.Publisher != nil {
+		if err := l.Publisher.Reopen(ctx, l.Steps); err != nil {
 			return err
 		}
 	}
 	if err := l.publish(ctx); err != nil {
 		return err
 	}
+	if err := l.train(ctx, in, groups); err != nil {
+		if ctx.Err() != nil { // stopped by a signal: what has been trained is not lost
+			err = errors.Join(err, l.save())
+		}
+		return err
+	}
+	if l.state.Step < l.Steps {
+		l.Log.Warn("the input ended before the last step", "steps", l.state.Step, "expected", l.Steps)
+	}
+	return l.finish(ctx)
+}
+
+// train makes step after step until the last one or the end of the input.
+func (l *Loop) train(ctx context.Context, in stages.Source, groups *steps.Assembler) error {
 	for l.Steps == 0 || groups.Next() < l.Steps {
 		began := time.Now()
 		step, ok, err := l.next(ctx, in, groups)
@@ -65,10 +79,7 @@ func (l *Loop) Run(ctx context.Context, state State, in stages.Source, groups *s
 			return err
 		}
 	}
-	if l.state.Step < l.Steps {
-		l.Log.Warn("the input ended before the last step", "steps", l.state.Step, "expected", l.Steps)
-	}
-	return l.finish(ctx)
+	return nil
 }
 
 // next reads until a step is complete. At the end of the input what is left of the next step counts
@@ -174,5 +185,5 @@ func (l *Loop) finish(ctx context.Context) error {
 	if l.Publisher == nil {
 		return nil
 	}
-	return l.Publisher.Store.MarkFinal(ctx, l.state.Step)
+	return l.Publisher.Run.Policies().MarkFinal(ctx, l.state.Step)
 }

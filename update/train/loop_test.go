@@ -90,7 +90,7 @@ func newLoop(t *testing.T, seed uint64, dir string) (*Loop, *journal) {
 	t.Helper()
 	j := &journal{}
 	return &Loop{
-		GRPO: &GRPO{Trainer: newTiny(t, seed), Objective: dapo(t)}, Dir: dir, Seed: int64(seed), Metrics: &stages.Recorder{}, Log: slog.New(j),
+		GRPO: &GRPO{Live: true, Trainer: newTiny(t, seed), Objective: dapo(t)}, Dir: dir, Seed: int64(seed), Metrics: &stages.Recorder{}, Log: slog.New(j),
 	}, j
 }
 

@@ -2,6 +2,8 @@ package train
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,12 +13,35 @@ import (
 	"openrs/stages/checkpoint"
 )
 
+// policyFile holds a version's weights while they are being published.
+const policyFile = "policy-%d.safetensors"
+
 // Publisher puts each version of the weights into a run's policy store.
 type Publisher struct {
-	Store *bus.Policies
-	Dir   string // on the file system that the stages share
+	Run *bus.Run
+	Dir string // on the file system that the stages share
 	// Keep is how many versions before the newest stay: as many as the sampling policy may be behind.
 	Keep int64
+}
+
+// Reopen takes back the marks of a run that has finished if training is to go further than it did, to
+// the given number of steps (0: as far as there is input); stages started after it find the run open.
+func (p *Publisher) Reopen(ctx context.Context, steps int64) error {
+	final, err := p.Run.Policies().Final(ctx)
+	switch {
+	case errors.Is(err, bus.ErrNotFound):
+		return nil // it has not finished
+	case err != nil:
+		return err
+	case steps == 0:
+		return p.Run.Policies().ClearFinal(ctx)
+	case steps <= final:
+		return nil
+	}
+	if err := p.Run.ClearEnd(ctx, bus.Rollouts, bus.Scored); err != nil {
+		return err
+	}
+	return p.Run.Policies().ClearFinal(ctx)
 }
 
 // Publish stores the trainer's weights as a version. To publish the same weights again, after a
@@ -30,7 +55,8 @@ func (p *Publisher) Publish(ctx context.Context, t *Trainer, version int64) erro
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 		return err
 	}
-	path := filepath.Join(p.Dir, "policy.safetensors")
+	// Named by the process: two updates on one run are a mistake that the store reports.
+	path := filepath.Join(p.Dir, fmt.Sprintf(policyFile, os.Getpid()))
 	defer os.Remove(path)
 	err = atomicfile.Write(path, func(w io.Writer) error {
 		return checkpoint.WriteTensors(w, tensors, checkpoint.F32, nil)
@@ -38,8 +64,8 @@ func (p *Publisher) Publish(ctx context.Context, t *Trainer, version int64) erro
 	if err != nil {
 		return err
 	}
-	if _, err := p.Store.Publish(ctx, bus.Policy{Version: version, Step: version - 1, Parent: version - 1}, path); err != nil {
+	if _, err := p.Run.Policies().Publish(ctx, bus.Policy{Version: version, Step: version - 1, Parent: version - 1}, path); err != nil {
 		return err
 	}
-	return p.Store.Prune(ctx, version-p.Keep)
+	return p.Run.Policies().Prune(ctx, version-p.Keep)
 }

@@ -24,9 +24,9 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// policies returns the store of a run on a server of the test's own. With a shared folder versions are
+// newRun returns a run on a server of the test's own. With a shared folder versions are
 // files, else objects on the server.
-func policies(t *testing.T, shared string) *bus.Policies {
+func newRun(t *testing.T, shared string) *bus.Run {
 	t.Helper()
 	server := bustest.Start(t)
 	b, err := bus.Connect(within(t), bus.Options{URL: server.URL, Name: t.Name(), Log: quiet()})
@@ -38,7 +38,7 @@ func policies(t *testing.T, shared string) *bus.Policies {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.Policies()
+	return r
 }
 
 // published returns the weights of a version as a reader gets them, in the order of the trainer's
@@ -83,12 +83,13 @@ func published(t *testing.T, store *bus.Policies, tr *Trainer, version int64) []
 func TestLoopPublishes(t *testing.T) {
 	for name, shared := range map[string]string{"files": t.TempDir(), "objects": ""} {
 		t.Run(name, func(t *testing.T) {
-			store := policies(t, shared)
+			run := newRun(t, shared)
+			store := run.Policies()
 			messages, dir := runSteps(t), t.TempDir()
 			publishing := func(seed, last int64) *Loop {
 				loop, _ := newLoop(t, uint64(seed), dir)
 				loop.Steps, loop.Every = last, 1
-				loop.Publisher = &Publisher{Store: store, Dir: dir, Keep: 2}
+				loop.Publisher = &Publisher{Run: run, Dir: dir, Keep: 2}
 				return loop
 			}
 			in := newFeed(t, schemas.ScoredRollouts(), messages...)
@@ -141,12 +142,13 @@ func TestLoopPublishes(t *testing.T) {
 
 // TestLoopTakesTheEndBack: while a run that had finished goes on, readers wait for more.
 func TestLoopTakesTheEndBack(t *testing.T) {
-	store := policies(t, "")
+	run := newRun(t, "")
+	store := run.Policies()
 	if err := store.MarkFinal(within(t), 0); err != nil {
 		t.Fatal(err)
 	}
 	loop, _ := newLoop(t, 1, t.TempDir())
-	loop.Publisher = &Publisher{Store: store, Dir: loop.Dir, Keep: 1}
+	loop.Publisher = &Publisher{Run: run, Dir: loop.Dir, Keep: 1}
 	in := newFeed(t, schemas.ScoredRollouts(), runSteps(t)[:1]...)
 	in.broken = fmt.Errorf("the input is lost")
 	if err := loop.Run(within(t), State{}, in, steps.NewAssembler(2, 0)); !errors.Is(err, in.broken) {

@@ -1,0 +1,62 @@
+package train
+
+import (
+	"path/filepath"
+	"testing"
+
+	"openrs/stages/checkpoint"
+	"openrs/stages/device"
+	"openrs/stages/device/cpu"
+	"openrs/stages/model"
+)
+
+// TestBF16OnPolicy trains with matrices of bfloat16: at every step, what a model that was loaded from the
+// exported float32 parameters gives to the completions, on a device of its own, are the bits that training
+// computes; and updates much smaller than the precision of bfloat16 are not lost in the parameters.
+func TestBF16OnPolicy(t *testing.T) {
+	small := settings()
+	small.LR = 1e-6
+	source := open(t, shape, 1)
+	tr := newTrainerOf(t, source, Options{Optimizer: small, TokenBudget: 100, DType: device.BF16})
+	dev, err := cpu.New(cpu.Options{Threads: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	sampler, err := model.New(dev, source.Config, model.Options{DType: device.BF16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sampler.Close()
+	start := weights(t, tr)
+	for n := range int64(3) {
+		dir := filepath.Join(t.TempDir(), "policy")
+		if err := tr.Export(dir, checkpoint.F32); err != nil {
+			t.Fatal(err)
+		}
+		folder, err := checkpoint.OpenDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sampler.Load(folder); err != nil {
+			t.Fatal(err)
+		}
+		if err := folder.Close(); err != nil {
+			t.Fatal(err)
+		}
+		step := makeStep(t, &Trainer{model: sampler}, n, mixed...)
+		metrics := run(t, &GRPO{Live: true, Trainer: tr, Objective: dapo(t), OnPolicy: true}, step)
+		if !(metrics["grad_norm"] > 0) {
+			t.Errorf("step %d: gradient norm %v", n, metrics["grad_norm"])
+		}
+	}
+	changed := 0
+	for i, w := range weights(t, tr) {
+		if w != start[i] {
+			changed++
+		}
+	}
+	if changed < len(start)/2 {
+		t.Errorf("%d of %d parameters changed", changed, len(start))
+	}
+}
