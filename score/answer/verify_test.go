@@ -1,180 +1,149 @@
 package answer
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"unicode/utf8"
+
+	"openrs/score/answer/expr"
 )
 
-func TestEqual(t *testing.T) {
-	huge := strings.Repeat("7", 900)
+func TestVerify(t *testing.T) {
 	for _, tc := range []struct {
-		gold, answer string
-		want         bool
+		gold, prediction  string
+		benchmark, reward bool
 	}{
-		// integers and decimals
-		{"12", "12", true}, {"12", "12.0", true}, {"12", "+12", true}, {"12", "012", true}, {"12", "13", false},
-		{"-3", "-3", true}, {"-3", "−3", true}, {"-3", "3", false}, {"0", "-0", true}, {"5", "- 5", false}, {"5", "--5", false},
-		{huge, huge, true}, {huge, huge + ".0", true}, {huge, huge[1:] + "8", false},
-		{"100000000000000000001", "100000000000000000000", false}, {".5", "0.5", true}, {"0.5", "0.50", true}, {"12.", "12", true},
-		{"0.1", "0.10000000000000000001", false}, {"1/3", "0.333333", false}, {"007", "7", true},
-		// separators
-		{"1234", "1,234", true}, {"1234567", "1,234,567", true}, {"1234", "1{,}234", true}, {"1234", `1\,234`, true}, {"1234", "1 234", true},
-		{"123", "1,23", false}, {"0.25", "0,25", true}, {"1234.5", "1,234.5", true}, {"12345", "(12,345)", false},
-		// fractions
-		{"1/2", "0.5", true}, {`\frac{1}{2}`, "1/2", true}, {`\frac{1}{2}`, `\dfrac{2}{4}`, true}, {`\frac{1}{2}`, `\frac12`, true}, {`\frac{1}{2}`, `\tfrac 1 2`, true},
-		{`-\frac{1}{2}`, `\frac{-1}{2}`, true}, {`-\frac{1}{2}`, `\frac{1}{-2}`, true}, {`\frac{\frac{1}{2}}{3}`, "1/6", true}, {`\frac{1}{2}`, `\frac{1}{3}`, false},
-		{"2", "4/2", true}, {"1/2", "(1/2)", true}, {"1/2", "1/(2)", true}, {"1/2", "1/0", false}, {"0.5", `\frac{1}{0}`, false}, {"1/8", "1/2/4", false},
-		// mixed numbers
-		{"7/2", `3\frac{1}{2}`, true}, {"3.5", `3 \frac12`, true}, {"-3.5", `-3\frac{1}{2}`, true}, {"7/2", "3 1/2", true}, {"31/2", "3 1/2", false},
-		{"3.625", "3 125/200", true}, {"3/2", `3\frac{-3}{2}`, false},
-		// percent, money, powers
-		{`10\%`, "0.1", true}, {"10%", "1/10", true}, {"10%", "10", false}, {"10%", "10 percent", true}, {`10\%`, `10 \text{ percent}`, true}, {"5", `\$5`, true}, {"5", "$5", true}, {"-5", "-$5", true},
-		{"1500", "1.5e3", true}, {"1500", `1.5 \times 10^3`, true}, {"1500", `1.5 \cdot 10^{3}`, true}, {"0.0015", `1.5\times10^{-3}`, true}, {"1500", "1.5*10^3", true},
-		{"1024", "2^{10}", true}, {"1/4", "2^{-2}", true}, {"-4", "-2^2", true}, {"1", "10^{999999999}", false}, {"1", "1e999999999", false}, {"1", "1e99999999999999999999", false},
-		{"0", "0^{-1}", false},
-		// units
-		{"12", "12 cm", true}, {"12", `12 \text{ cm}^2`, true}, {"12", `12\mathrm{m}`, true}, {"12", "12 square meters", true}, {"626", "626 dollars", true}, {"12", "12t", false},
-		{"12", "12 t", false}, {"90", `90^\circ`, true}, {"90", `90^{\circ}`, true}, {"90", "90°", true}, {"2", "2 pi", false}, {"2", "2 million", false}, {"5", "5 or 6", false},
-		{"5", "five", false}, {"5", "x cm", false}, {"12", "12 and counting", false},
-		// wrappers
-		{"$12$", "12", true}, {`\boxed{12}`, "12", true}, {"steps\n#### 12", "12", true}, {"12", `\(12\)`, true}, {"12", `\[ 12 \]`, true}, {"12", "**12**", true}, {"12", `\text{12}`, true}, {"12", "12.", true},
-		{"12", "$$12$$", true}, {"12", "{12}", true}, {"12", `\left(12\right)`, true}, {"12", `\displaystyle 12`, true},
-		// names
-		{"5", "x=5", true}, {"x=5", "5", true}, {"x = 5", "x=5.0", true}, {"x=5", "y=5", false}, {"2x+1", "f(x) = 2x+1", true}, {"3", "x+y=3", false}, {"5", "a=b=5", false},
-		// text
-		{`\text{Odd}`, "odd", true}, {"(A)", "A", true}, {`\text{(A)}`, "a", true}, {"x^{2}+1", "x^2 + 1", true}, {`\sqrt2`, `\sqrt{2}`, true}, {`\frac{a}{b}`, `\dfrac ab`, true},
-		{"x+1", "x-1", false}, {"X+1", "x+1", false}, {`2\cdot x`, `2 \times x`, true}, {`\frac{\sqrt{3}}{2}`, `\frac{\sqrt3}{2}`, true}, {"yes", "no", false}, {"12", "yes", false},
-		// lists
-		{"(1, 2)", "(1,2)", true}, {"(1/2, 3)", `(0.5, 3.0)`, true}, {"(1,2)", "(2,1)", false}, {"(1,2)", "[1,2)", false}, {"1, 2", "1,2,3", false}, {`\{1, x\}`, `\{ 1.0,x \}`, true},
-		{`(\frac{1}{2}, f(1, 2))`, "(0.5, f(1,2))", true}, {"(1,a)", "(1,b)", false},
+		{"38", "<think>\n7*8=56\n</think>\n\\boxed{38}", true, true},
+		{"38", `\boxed{\frac{76}{4}}`, false, false},
+		{"$1/2$", `\boxed{50\%}`, true, true},
+		{"38", "I don't know", false, false},
+		{"38", "38", true, false},
+		{"38", `\boxed{38 \text{ cm}}`, true, true},
+		{"x=5", `\boxed{5}`, true, true},
+		{`\boxed{12}`, "so 12", true, false},
+		{"steps\n#### 12", "The answer is $12$", true, true},
+		{"$3, 12$", "the roots are $3$ and $12$", true, false},
+		{"$3, 12$", "the answers are $3$ and $12$.", true, true},
+		{"$12$", "the final answer is: $\\boxed{12.}$. I hope it is correct.", true, true},
+		{`$\text{Monday}$`, "So we obtain Monday", true, false},
+		{`$\text{Monday}$`, "So we obtain Tuesday", false, false},
+		{`$\text{Monday}$`, "The answer is Monday.", true, false},
+		{`$80\%$`, "So we obtain 80 percent", true, false},
+		{`$2/3$`, `\boxed{0.67}`, false, false},
+		{`$\frac{1}{3}$`, `\boxed{0.33333}`, true, false}, // 5 places and 6
+		{`$50\%$`, `\boxed{50}\%`, true, true},
+		// a choice
+		{"B", "The answer is (B).", true, false}, {"(B)", `\boxed{\textbf{(B)}\ 12}`, true, true}, {`\text{(B)}`, `\boxed{B}`, true, true}, {"B", `\boxed{(C) 12}`, false, false},
+		{"B", "Thus option B is right.", true, false}, {"B", "B", true, false}, {"B", "B. 12", true, false}, {"B", "It is 12 in all.", false, false}, {"B", "A divisor is B", true, false},
+		{"12", `\boxed{\textbf{(B)}\ 12}`, true, true}, {"13", `\boxed{\textbf{(B)}\ 12}`, false, false},
+		// the first part that can be read, not any part that is right
+		{"12", "The answer is $13$. Or 12.", false, false},
+		{"12", `\boxed{13} 12`, false, false},
+		{"12", `<think>\boxed{12}</think> The answer is $13$.`, false, false},
 	} {
-		v, err := Equal(tc.gold, tc.answer)
-		if err != nil || v.Equal != tc.want {
-			t.Errorf("Equal(%.60q, %.60q) = %.300v, %v, want %v", tc.gold, tc.answer, v, err, tc.want)
-		}
-		if v.Reason == "" || v.GoldParsed == "" {
-			t.Errorf("Equal(%.60q, %.60q) = %.300v: no reason or reading", tc.gold, tc.answer, v)
+		for p, want := range map[Profile]bool{Benchmark(): tc.benchmark, Reward(): tc.reward, {}: tc.benchmark} {
+			v, err := Verify(tc.gold, tc.prediction, p)
+			if err != nil || v.Equal != want || v.GoldParsed == "" || v.Reason == "" {
+				t.Errorf("%s: Verify(%q, %.60q) = %+v, %v, want %v", p.Name, tc.gold, tc.prediction, v, err, want)
+			}
+			if (v.Extracted == "") != (v.Reason == ReasonNoAnswer) || v.Equal && (v.PredictionParsed == "" || !strings.HasPrefix(v.Reason, "equal: ")) {
+				t.Errorf("%s: Verify(%q, %.60q): reason and parts don't agree: %+v", p.Name, tc.gold, tc.prediction, v)
+			}
 		}
 	}
 }
 
-func TestVerify(t *testing.T) {
+func TestVerdict(t *testing.T) {
 	for _, tc := range []struct {
-		gold, prediction string
-		want             Verdict
+		prediction string
+		want       Verdict
 	}{
-		{"38", "<think>\n7*8=56\n</think>\n\\boxed{38}", Verdict{true, ReasonEqualValue, "38", "38", "38"}},
-		{"38", "\\boxed{\\frac{76}{4}}", Verdict{false, ReasonDifferentValue, `\frac{76}{4}`, "38", "19"}},
-		{"1/2", "\\boxed{50\\%}", Verdict{true, ReasonEqualValue, `50\%`, "1/2", "1/2"}},
-		{"38", "I don't know", Verdict{false, ReasonNoAnswer, "", "38", ""}},
-		{"38", "38", Verdict{false, ReasonNoAnswer, "", "38", ""}},
-		{"38", "\\boxed{x}", Verdict{false, ReasonNotNumber, "x", "38", "x"}},
-		{"a", "\\boxed{b}", Verdict{false, ReasonDifferentText, "b", "a", "b"}},
-		{"a", "\\boxed{" + strings.Repeat("b", MaxAnswer+1) + "}", Verdict{false, ReasonUnreadable, strings.Repeat("b", MaxAnswer+1), "a", ""}},
+		{`\boxed{\frac{10}{4}}`, Verdict{true, "equal: ", `\frac{10}{4}`, "5/2", "5/2"}},
+		{`\boxed{3}`, Verdict{false, "different: ", "3", "5/2", "3"}},
+		{`nothing`, Verdict{false, ReasonNoAnswer, "", "5/2", ""}},
+		{`\boxed{` + strings.Repeat("b", MaxAnswer+1) + `}`, Verdict{false, "unreadable: ", strings.Repeat("b", MaxAnswer+1), "5/2", ""}},
 	} {
-		got, err := Verify(tc.gold, tc.prediction)
-		if err != nil || got != tc.want {
-			t.Errorf("Verify(%q, %.60q) = %.200v, %v, want %.200v", tc.gold, tc.prediction, got, err, tc.want)
+		got, err := Verify("2.5", tc.prediction, Reward())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(got.Reason, tc.want.Reason) {
+			t.Errorf("%.40q: reason %q, want %q", tc.prediction, got.Reason, tc.want.Reason)
+		}
+		if got.Reason, got.GoldParsed = tc.want.Reason, "5/2"; got.Equal != tc.want.Equal || got.Extracted != tc.want.Extracted || (got.PredictionParsed == "") != (tc.want.PredictionParsed == "") {
+			t.Errorf("%.40q: %.200v, want %.200v", tc.prediction, got, tc.want)
 		}
 	}
 }
 
 func TestUnreadableGold(t *testing.T) {
-	for _, gold := range []string{"", "  ", "$ $", ".", `\boxed{12`, `\boxed{}`, `\frac{1}{2`, "a}", "\xff", strings.Repeat("1", MaxAnswer+1), `\text{}`} {
-		if v, err := Verify(gold, `\boxed{12}`); !errors.Is(err, ErrGold) {
-			t.Errorf("gold %.40q: %v, %v", gold, v, err)
+	for _, gold := range []string{"", "  ", "$ $", `\boxed{12`, `\frac{1}{2`, "a}", "\xff", strings.Repeat("1", 2*MaxAnswer)} {
+		for _, p := range Profiles() {
+			if v, err := Verify(gold, `\boxed{12}`, p); !errors.Is(err, ErrGold) {
+				t.Errorf("%s: gold %.40q: %v, %v", p.Name, gold, v, err)
+			}
 		}
-		if _, err := Equal(gold, gold); !errors.Is(err, ErrGold) {
+		if _, err := Equal(gold, gold, Benchmark()); !errors.Is(err, ErrGold) {
 			t.Errorf("gold %.40q equals itself: %v", gold, err)
 		}
 	}
+	for _, gold := range []string{"12", "1/2", "x=5"} { // no LaTeX for the study
+		if _, err := ReadGold(gold, OpenRS()); !errors.Is(err, ErrGold) {
+			t.Errorf("gold %q: %v", gold, err)
+		}
+	}
 }
 
-// TestLabelledPairs keeps the agreement with labelled pairs of gold answer and prediction from falling:
-// of the pairs whose intended verdict is known, how many are judged so.
-func TestLabelledPairs(t *testing.T) {
-	dir := os.Getenv("OPENRS_ANSWERS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "answers")
-	}
-	f, err := os.Open(filepath.Join(dir, "dev.jsonl"))
+func TestExplain(t *testing.T) {
+	g, err := ReadGold("12", Benchmark())
 	if err != nil {
-		t.Skipf("no labelled pairs: %v", err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	var pairs, labelled, right, accepted, rejected int
-	for lines.Scan() {
-		var p struct {
-			ID, Gold, Pred string
-			Intended       *bool
-		}
-		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
-			t.Fatal(err)
-		}
-		pairs++
-		v, err := Verify(p.Gold, p.Pred)
-		if err != nil {
-			t.Errorf("%s: gold %q: %v", p.ID, p.Gold, err)
-		}
-		if p.Intended == nil || v.Reason == ReasonNoAnswer {
-			continue
-		}
-		labelled++
-		switch {
-		case v.Equal == *p.Intended:
-			right++
-		case v.Equal:
-			accepted++
-			if testing.Verbose() {
-				t.Logf("accepted: %s: gold %q, answer %q", p.ID, p.Gold, v.Extracted)
-			}
-		default:
-			rejected++
-			if testing.Verbose() {
-				t.Logf("rejected: %s: gold %q, answer %q: %s", p.ID, p.Gold, v.Extracted, v.Reason)
-			}
-		}
-	}
-	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if accepted > 0 || right < 1080 {
-		t.Errorf("%d right, %d wrongly accepted; expected at least 1080 and none", right, accepted)
+	steps := g.Explain("#### oops\nSo **much** is (a great deal\nof work, and gives 12.")
+	last := steps[len(steps)-1]
+	if last.Text != "12" || last.From != "last mathematics" || !strings.HasPrefix(last.Result, string(expr.KindInteger)) {
+		t.Errorf("%+v", steps)
 	}
-	t.Logf("of %d pairs %d have an answer and a label: %d right, %d wrongly accepted, %d wrongly rejected", pairs, labelled, right, accepted, rejected)
+	if steps := g.Explain(`\boxed{13} then 12`); len(steps) != 1 || steps[0].From != "box" {
+		t.Errorf("%+v", steps)
+	}
+	if steps := g.Explain(""); len(steps) != 0 {
+		t.Errorf("%+v", steps)
+	}
+}
+
+func TestProfileByName(t *testing.T) {
+	for _, p := range Profiles() {
+		if got, err := ProfileByName(p.Name); err != nil || got != p {
+			t.Errorf("%s: %+v, %v", p.Name, got, err)
+		}
+	}
+	if _, err := ProfileByName("benchmrk"); err == nil || !strings.Contains(err.Error(), `did you mean "benchmark"`) {
+		t.Error(err)
+	}
 }
 
 func FuzzVerify(f *testing.F) {
-	for _, s := range []string{"12", `\frac{1}{2}`, `-3\frac12`, "1,234.5", "10%", `1.5\times10^{3}`, `12\text{ cm}^2`, "(1,2)", "x=5", `\{a,b\}`, "2^{-3}", "$5", "1e-3", `{{{1}}}`, `\left(`} {
+	for _, s := range []string{"12", `\frac{1}{2}`, `-3\frac12`, "1,234.5", "10%", `1.5\times10^{3}`, `12\text{ cm}^2`, "(1,2)", "x=5", `\{a,b\}`, "2^{-3}", "$5", "1e-3", `{{{1}}}`, `\left(`, "(B)", "(10^9)!", `\boxed{1}, \boxed{x}`, "the answer is $x<2$", `\text{Monday}`} {
 		f.Add(s, s)
+		f.Add(s, `\boxed{`+s+`}`)
 	}
-	f.Fuzz(func(t *testing.T, gold, answer string) {
-		v, err := Equal(gold, answer)
-		if err != nil {
-			if !errors.Is(err, ErrGold) {
-				t.Errorf("gold %q: %v", gold, err)
-			}
-			return
-		}
-		if v.Equal && v.PredictionParsed == "" {
-			t.Errorf("Equal(%q, %q): equal to nothing", gold, answer)
-		}
-		if !strings.Contains(gold, `\boxed`) && !strings.Contains(gold, `\fbox`) && !strings.Contains(gold, "####") {
-			if same, err := Equal(gold, gold); err != nil || !same.Equal {
-				t.Errorf("%q does not equal itself: %v, %v", gold, same, err)
-			}
-			if utf8.ValidString(answer) && !strings.Contains(answer, `\boxed`) && !strings.Contains(answer, `\fbox`) && !strings.Contains(answer, "####") {
-				if back, err := Equal(answer, gold); err == nil && back.Equal != v.Equal {
-					t.Errorf("Equal(%q, %q) = %v, the other way round %v", gold, answer, v, back)
+	f.Fuzz(func(t *testing.T, gold, prediction string) {
+		for _, p := range Profiles() {
+			g, err := ReadGold(gold, p)
+			if err != nil {
+				if !errors.Is(err, ErrGold) {
+					t.Errorf("gold %q: %v", gold, err)
 				}
+				continue
+			}
+			v := g.Verify(prediction)
+			if v.Reason == "" || v.Equal && (v.Extracted == "" || !strings.HasPrefix(v.Reason, "equal: ")) || (v.Extracted == "") != (v.Reason == ReasonNoAnswer) {
+				t.Errorf("%s: Verify(%q, %q) = %+v", p.Name, gold, prediction, v)
+			}
+			steps := g.Explain(prediction)
+			if n := len(steps); v.PredictionParsed != "" && (n == 0 || steps[n-1].Text != v.Extracted) {
+				t.Errorf("%s: Explain(%q) = %+v, but extracted %q", p.Name, prediction, steps, v.Extracted)
 			}
 		}
 	})
