@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"openrs/schemas"
+	"openrs/score/answer"
 )
 
 // Reasons why a group can't be scored; an unreadable gold answer is [openrs/score/answer.ErrGold].
@@ -27,6 +28,12 @@ type Config struct {
 	// Prefix is what the prompt already began of the model's text and the completion therefore lacks,
 	// such as "<think>\n" with chat templates that end in it. It is graded with the completion.
 	Prefix string
+	// Profile is what answers are judged by; the zero value is answer.Reward().
+	Profile answer.Profile
+	// Compat does what open-rs published instead of what is right: see the package comment.
+	Compat bool
+	// External are the functions of external rewards (those with a command), by name.
+	External map[string]Func
 }
 
 // Scorer is a validated [Config]. It has no state and may be shared by goroutines.
@@ -52,13 +59,36 @@ func New(cfg Config) (*Scorer, error) {
 	}
 	s := &Scorer{cfg: cfg}
 	for _, w := range cfg.Rewards {
-		for _, d := range definitions() {
-			if d.Name == w.Name {
-				s.funcs = append(s.funcs, d.Func)
+		d, ok := definition(w.Name)
+		if !ok {
+			f := cfg.External[w.Name]
+			if f == nil {
+				return nil, fmt.Errorf("%w: no function for the external reward %q", ErrConfig, w.Name)
 			}
+			s.funcs = append(s.funcs, f)
+			continue
 		}
+		f, err := d.make(w.Params, cfg.Compat)
+		if err != nil {
+			return nil, err
+		}
+		s.funcs = append(s.funcs, f)
 	}
 	return s, nil
+}
+
+// Rewards are the rewards that the scorer computes.
+func (s *Scorer) Rewards() []Weighted { return s.cfg.Rewards }
+
+// profile is what answers are judged by.
+func (s *Scorer) profile() answer.Profile {
+	if s.cfg.Compat {
+		return answer.OpenRS()
+	}
+	if s.cfg.Profile == (answer.Profile{}) {
+		return answer.Reward()
+	}
+	return s.cfg.Profile
 }
 
 // Failure is a group that could not be scored.
@@ -84,7 +114,7 @@ func (s *Scorer) Score(rollouts []schemas.Rollout) Result {
 	var rewards [][]float64
 	var rows [][]int // of the groups in rewards
 	for _, members := range groupRows(rollouts) {
-		group := &Group{prefix: s.cfg.Prefix}
+		group := &Group{prefix: s.cfg.Prefix, profile: s.profile()}
 		for _, i := range members {
 			group.Rollouts = append(group.Rollouts, rollouts[i])
 		}
@@ -124,9 +154,15 @@ func (s *Scorer) group(g *Group, members []int, scored []schemas.Scored) ([]floa
 		if err != nil {
 			return nil, fmt.Errorf("reward %s: %w", w.Name, err)
 		}
+		if len(got) != len(members) {
+			return nil, fmt.Errorf("reward %s: %d values for %d rollouts", w.Name, len(got), len(members))
+		}
 		for i, v := range got {
 			if math.IsNaN(float64(v)) {
 				continue
+			}
+			if math.IsInf(float64(v), 0) {
+				return nil, fmt.Errorf("reward %s: %v for sample %d", w.Name, v, g.Rollouts[i].Sample)
 			}
 			values[i][w.Name] = v
 			sums[i] += w.Weight * float64(v)

@@ -28,7 +28,7 @@ func scorer(t *testing.T, cfg Config) *Scorer {
 	return s
 }
 
-var twoRewards = []Weighted{{"accuracy", 1}, {"format", 0.1}}
+var twoRewards = []Weighted{{Name: "accuracy", Weight: 1}, {Name: "format", Weight: 0.1}}
 
 // message is two groups of two: rewards 1.1 and 0; 0 and 0 (one cut off).
 func message() []schemas.Rollout {
@@ -139,7 +139,7 @@ func TestFailures(t *testing.T) {
 
 // TestNoAnswerNeeded: rewards that don't look at the answer score problems without one.
 func TestNoAnswerNeeded(t *testing.T) {
-	got := scorer(t, Config{Rewards: []Weighted{{"format", 1}}, Prefix: "<think>\n"}).Score([]schemas.Rollout{
+	got := scorer(t, Config{Rewards: []Weighted{{Name: "format", Weight: 1}}, Prefix: "<think>\n"}).Score([]schemas.Rollout{
 		rollout("a", 0, "", "x\n</think>\ny", "stop", 1), rollout("a", 1, "", "y", "stop", 1)})
 	if len(got.Failures) > 0 || *got.Scored[0].Reward != 1 || got.Scored[0].Correct != nil || got.Scored[0].Extracted != nil {
 		t.Errorf("%+v", got)
@@ -182,13 +182,42 @@ func TestConfigErrors(t *testing.T) {
 		cfg  Config
 	}{
 		{"no reward function", Config{}},
-		{"did you mean", Config{Rewards: []Weighted{{"formatt", 1}}}},
+		{"did you mean", Config{Rewards: []Weighted{{Name: "formatt", Weight: 1}}}},
 		{"scale_rewards", Config{Rewards: twoRewards, Scale: "std"}},
 		{"group size", Config{Rewards: twoRewards, GroupSize: -1}},
-		{"finite", Config{Rewards: []Weighted{{"format", math.NaN()}}}},
+		{"no function for the external", Config{Rewards: []Weighted{{Name: "exec", Weight: 1, Command: "cat"}}}},
+		{"max_leng", Config{Rewards: []Weighted{{Name: "cosine", Weight: 1, Params: map[string]string{"max_leng": "5"}}}}},
+		{"finite", Config{Rewards: []Weighted{{Name: "format", Weight: math.NaN()}}}},
 	} {
 		if _, err := New(tc.cfg); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%+v: error %v, want one about %q", tc.cfg, err, tc.says)
+		}
+	}
+}
+
+// TestExternal: a function from outside the table has its value under its name; its error fails the
+// group, and so does a wrong number of values or an infinite one.
+func TestExternal(t *testing.T) {
+	var give []float32
+	var fail error
+	s := scorer(t, Config{Rewards: []Weighted{{Name: "exec/mine", Weight: 2, Command: "x"}}, External: map[string]Func{
+		"exec/mine": func(*Group) ([]float32, error) { return give, fail },
+	}})
+	rows := []schemas.Rollout{rollout("a", 0, "1", "", "stop", 1), rollout("a", 1, "1", "", "stop", 1)}
+	give = []float32{1, 3}
+	got := s.Score(rows)
+	if len(got.Failures) > 0 || *got.Scored[1].Reward != 6 || got.Scored[1].Rewards["exec/mine"] != 3 {
+		t.Fatalf("%+v", got)
+	}
+	for _, tc := range []struct {
+		says string
+		give []float32
+		err  error
+	}{{"broken pipe", nil, errors.New("broken pipe")}, {"1 values for 2", []float32{1}, nil}, {"+Inf", []float32{1, float32(math.Inf(1))}, nil}} {
+		give, fail = tc.give, tc.err
+		got := s.Score(rows)
+		if len(got.Failures) != 1 || !strings.Contains(got.Failures[0].Err.Error(), tc.says) || got.Scored[0].Reward != nil || got.Scored[0].Rewards != nil {
+			t.Errorf("%s: %+v", tc.says, got)
 		}
 	}
 }
