@@ -21,11 +21,17 @@ build bin
 go build -o /dev/null github.com/nats-io/nats-server/v2 # so that its start below is quick
 began=$SECONDS
 
+if [ -f "$dir/quickstart.pid" ] && kill -0 "$(cat "$dir/quickstart.pid")" 2>/dev/null; then
+  echo "another quickstart is at work in runs/$run" >&2
+  exit 1
+fi
 rm -rf "$dir"
 mkdir -p "$dir/logs"
-start_nats "$dir/nats"
+echo $$ >"$dir/quickstart.pid"
 pids=()
-trap 'kill "${pids[@]}" "$nats_pid" 2>/dev/null || true' EXIT
+nats_pid=
+trap 'kill ${pids[@]+"${pids[@]}"} $nats_pid 2>/dev/null || true; wait || true; rm -f "$dir/quickstart.pid"' EXIT
+start_nats "$dir/nats"
 
 # stage NAME COMMAND…: in the background, its log in logs/NAME.log.
 stage() {
