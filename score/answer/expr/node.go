@@ -39,9 +39,8 @@ type node struct {
 }
 
 var (
-	ratOne  = big.NewRat(1, 1)
-	ratTwo  = big.NewRat(2, 1)
-	ratZero = new(big.Rat)
+	ratOne = big.NewRat(1, 1)
+	ratTwo = big.NewRat(2, 1)
 )
 
 func number(r *big.Rat) *node { return &node{op: opNumber, num: r, places: exact} }
