@@ -1,6 +1,9 @@
 package answer
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // carriers are the marks that an answer may stand in as a whole.
 var carriers = [][2]string{{"```", "```"}, {"$$", "$$"}, {"$", "$"}, {`\\(`, `\\)`}, {`\\[`, `\\]`}, {`\(`, `\)`}, {`\[`, `\]`}, {"**", "**"}, {"__", "__"}, {"`", "`"}, {"[ ", " ]"}}
@@ -25,7 +28,10 @@ func clean(s string) string {
 				}
 			}
 		}
-		s = cutHeading(s)
+		if rest, ok := strings.CutPrefix(s, `\displaystyle`); ok && rest != "" && !isLetter(rest[0]) {
+			s = rest
+		}
+		s = cutHeading(cutIntroduction(s))
 		if s == before {
 			break
 		}
@@ -61,6 +67,35 @@ func cutHeading(s string) string {
 			if after = strings.TrimLeft(after, " "); after != "" {
 				return after
 			}
+		}
+	}
+	return s
+}
+
+// introductions are the words that only announce an answer.
+var introductions = strings.Fields("the a our final correct required answer answers solution solutions set domain result value values root roots is are so thus therefore hence")
+
+// cutIntroduction takes words like \text{The solutions are } and \text{Domain: } off what follows them.
+func cutIntroduction(s string) string {
+	for _, command := range []string{`\text{`, `\textbf{`, `\mathrm{`, `\textrm{`} {
+		words, ok := strings.CutPrefix(s, command)
+		if !ok {
+			continue
+		}
+		words, rest, ok := strings.Cut(words, "}")
+		rest = strings.TrimLeft(rest, " ~:")
+		if !ok || rest == "" {
+			return s
+		}
+		last := ""
+		for _, w := range strings.Fields(strings.ToLower(words)) {
+			last = w
+			if !slices.Contains(introductions, strings.Trim(w, ",:")) {
+				return s
+			}
+		}
+		if last == "is" || last == "are" || strings.HasSuffix(last, ":") {
+			return rest
 		}
 	}
 	return s

@@ -36,6 +36,13 @@ func TestVerify(t *testing.T) {
 		{"B", "The answer is (B).", true, false}, {"(B)", `\boxed{\textbf{(B)}\ 12}`, true, true}, {`\text{(B)}`, `\boxed{B}`, true, true}, {"B", `\boxed{(C) 12}`, false, false},
 		{"B", "Thus option B is right.", true, false}, {"B", "B", true, false}, {"B", "B. 12", true, false}, {"B", "It is 12 in all.", false, false}, {"B", "A divisor is B", true, false},
 		{"12", `\boxed{\textbf{(B)}\ 12}`, true, true}, {"13", `\boxed{\textbf{(B)}\ 12}`, false, false},
+		{"A", `\boxed{A)}`, true, true}, {"A", `\boxed{\text{Option A}}`, true, true}, {"A", `\boxed{\text{Option B}}`, false, false}, {"D", `\boxed{\displaystyle \textbf{(D)}}`, true, true},
+		{"D", `The answer is $\boxed{\text{(D)}}$ or $\boxed{98765}$.`, false, false}, {"A", `\boxed{\text{(A) or (B)}}`, false, false}, {"A", `\boxed{(A), (B)}`, false, false},
+		{"A", `\boxed{\textbf{(A)}\ 12 \text{ or } \textbf{(B)}\ 13}`, false, false},
+		// words that announce the answer
+		{"$(2,\\infty)$", `\boxed{\text{Domain: } (2, \infty)}`, true, true}, {"$1, 2$", `\boxed{\text{The solutions are } 1, 2}`, true, true},
+		{"$5$", `\boxed{\text{The answer is not } 5}`, false, false}, {"$5$", `\boxed{\text{The answer is } 6}`, false, false},
+		{"$16$", `\boxed{x = 2 \vee x = 16}`, false, false}, {"$x^2-1$", `\boxed{x^2-2 = x^2-1}`, false, false},
 		// the first part that can be read, not any part that is right
 		{"12", "The answer is $13$. Or 12.", false, false},
 		{"12", `\boxed{13} 12`, false, false},

@@ -1,6 +1,9 @@
 package expr
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // tokUnit is a token that classify made: a unit of measurement after a quantity.
 const tokUnit tokenKind = 100
@@ -27,8 +30,15 @@ func (t token) endsOperand() bool {
 // letters next to each other.
 func classify(in []token, b *budget) []token {
 	out := make([]token, 0, len(in)+8)
+	related := slices.ContainsFunc(in, func(t token) bool { return t.kind == tokPunct && relations[t.text] })
 	for i, t := range in {
 		b.spend(1)
+		// Between equations and inequalities the signs of logic are "or" and "and".
+		if related && t.is("∨") {
+			t.text = "or"
+		} else if related && t.is("∧") {
+			t.text = "and"
+		}
 		var prev, next token
 		if len(out) > 0 {
 			prev = out[len(out)-1]
@@ -76,6 +86,8 @@ func word(out []token, t, prev, next token) []token {
 		return append(out, token{kind: tokUnit, text: t.text, space: t.space})
 	}
 	switch {
+	case (lower == "square" || lower == "sq" || lower == "cubic") && after && t.space && next.kind == tokWord:
+		return append(out, token{kind: tokUnit, text: t.text, space: t.space})
 	case (lower == "am" || lower == "pm") && prev.kind == tokNumber && len(out) > 1 && out[len(out)-2].is(":"):
 		return append(out, token{kind: tokUnit, text: lower, space: t.space})
 	case plain && !(lower == "pm" && prev.kind == tokNumber):
@@ -174,6 +186,9 @@ func words(out []token, t, prev, next token, b *budget) []token {
 	case !bold && prev.endsOperand() && !next.is("_") && !next.is("("):
 		return append(out, token{kind: tokUnit, text: inner, cmd: t.cmd, space: true})
 	case strings.ContainsAny(inner, `0123456789=<>\$+*/^`):
+		if strings.Contains(inner, `\`) {
+			inner = t.text // with the braces of its commands
+		}
 		if sub, err := lex(inner, b); err == nil && depthOf(inner) < 4 {
 			return append(out, classify(sub, b)...)
 		}

@@ -32,11 +32,14 @@ func (c *comparer) assignments(x, y *form) verdict {
 	return c.equations(x, y)
 }
 
-// identity compares a formula with an equation that has no unknown: with its last side, or with either
-// side of an approximation.
+// identity compares a formula with an equation that has no unknown, or whose sides are the same formula,
+// (x+1)^2 = x^2+2x+1: with its last side, or with either side of an approximation.
 func (c *comparer) identity(x, y *form) verdict {
 	left, right := y.items[0], y.items[1]
-	if !left.isExpr() || !right.isExpr() || !c.closed(left.expr) && !y.approx {
+	if !left.isExpr() || !right.isExpr() {
+		return c.because(different, "an equation and a value")
+	}
+	if !c.closed(left.expr) && !y.approx && (c.closed(x.expr) || c.compare(left, right) != same) {
 		return c.because(different, "an equation and a value")
 	}
 	v := c.compare(x, right)

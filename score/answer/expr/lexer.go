@@ -176,9 +176,12 @@ func (l *lexer) command() error {
 				return l.command2()
 			}
 			l.emit(tokPunct, `\\`)
+			l.rowSpace()
 		case '|':
 			l.emit(tokPunct, "‖")
-		case '%', '&', '_':
+		case '&':
+			l.emit(tokPunct, "and")
+		case '%', '_':
 			l.emit(tokPunct, string(c))
 		default:
 			if c >= utf8.RuneSelf {
@@ -190,6 +193,19 @@ func (l *lexer) command() error {
 		return nil
 	}
 	return l.command2()
+}
+
+// rowSpace skips the length that may come after the end of a row: \\[6pt].
+func (l *lexer) rowSpace() {
+	length, ok := strings.CutPrefix(l.src[l.pos:], "[")
+	if !ok || !l.inMatrix() {
+		return
+	}
+	length, _, ok = strings.Cut(length, "]")
+	unit := strings.TrimLeft(length, "-.0123456789 ")
+	if ok && unit != length && (unit == "pt" || unit == "em" || unit == "ex" || unit == "mm" || unit == "cm" || unit == "in" || unit == "mu") {
+		l.pos += len(length) + 2
+	}
 }
 
 // inMatrix reports whether an environment is open.
@@ -335,6 +351,9 @@ func (l *lexer) unicode(r rune) {
 		}
 		l.tokens = append(l.tokens, sub.tokens...)
 		l.space = sub.space
+		if r == '√' {
+			l.tokens[len(l.tokens)-1].cmd = "√"
+		}
 	case unicode.IsSpace(r):
 		l.space = true
 	case unicode.IsLetter(r):

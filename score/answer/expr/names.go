@@ -25,7 +25,7 @@ var aliases = map[string]string{
 	"varnothing": "emptyset", "O": "emptyset", "varepsilon": "epsilon", "varphi": "phi", "vartheta": "theta", "varrho": "rho",
 	"arctg": "arctan", "tg": "tan", "ctg": "cot", "cosec": "csc", "lg": "lg", "sh": "sinh", "ch": "cosh", "th": "tanh", "arcctg": "arccot",
 	"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lbr": "lfloor", "imath": "i", "jmath": "j", "infin": "infty", "infinity": "infty",
-	"reals": "reals", "R": "reals", "Reals": "reals",
+	"cr": `\\`, "reals": "reals", "R": "reals", "Reals": "reals",
 }
 
 // texts are commands whose argument is words or a name in some script.

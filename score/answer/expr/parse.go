@@ -46,7 +46,7 @@ func read(text string, o Options, b *budget, depth int) (*form, error) {
 	if err := balanced(tokens); err != nil {
 		return nil, err
 	}
-	tokens = classify(tokens, b)
+	tokens = classify(infix(tokens, b), b)
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("%w: empty", ErrUnreadable)
 	}

@@ -17,7 +17,7 @@ func (p *parser) command() *node {
 		x := p.digit()
 		return p.div(x, p.digit())
 	case "sqrt":
-		return p.root()
+		return p.root(t.cmd == "√")
 	case "binom", "choose":
 		x := p.digit()
 		return p.binomial(x, p.digit())
@@ -74,8 +74,8 @@ func (p *parser) command() *node {
 	return nil
 }
 
-// root reads \sqrt[n]{x}.
-func (p *parser) root() *node {
+// root reads \sqrt[n]{x}. The sign √ takes a whole number, where \sqrt takes one digit.
+func (p *parser) root(sign bool) *node {
 	degree := integer(2)
 	if p.peek().is("[") {
 		degree = p.bracketed("]")
@@ -83,6 +83,8 @@ func (p *parser) root() *node {
 	var x *node
 	if p.peek().is("(") {
 		x = p.primary() // plain sqrt(2)
+	} else if sign && p.peek().kind == tokNumber {
+		x = p.numeral()
 	} else {
 		x = p.digit()
 	}

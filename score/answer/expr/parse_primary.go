@@ -33,6 +33,10 @@ func (p *parser) primary() *node {
 	case tokPunct:
 		switch t.text {
 		case "(":
+			if n := p.at(1); n.kind == tokNumber && p.at(2).is(")") && p.at(3).is("_") {
+				p.pos += 3
+				return p.based(n.text) // (101)_2
+			}
 			return p.bracketed(")")
 		case "[":
 			return p.bracketed("]")
@@ -222,9 +226,10 @@ func (p *parser) repeating(text string) *node {
 // based reads 101_2. The notation stays with the number: see form.
 func (p *parser) based(text string) *node {
 	p.pos++
-	sub := p.raw()
+	sub := strings.ToLower(p.raw())
+	sub = strings.Trim(strings.TrimPrefix(sub, "base"), " ()")
 	base, err := strconv.Atoi(sub)
-	if n, ok := numberWords[strings.ToLower(sub)]; ok {
+	if n, ok := numberWords[sub]; ok {
 		base, err = n, nil
 	}
 	if err != nil || base < 2 || base > 36 || len(text) > 400 {

@@ -66,6 +66,9 @@ func (r *reader) listOf(parts [][]token, seps []string) *form {
 		}
 		return u
 	}
+	if u := eitherSet(l.items); or && u != nil {
+		return u
+	}
 	// "x = 1, 2": the first assignment's name is that of all that follow without one.
 	var flat []*form
 	name, left := "", (*form)(nil)

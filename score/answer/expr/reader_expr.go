@@ -80,7 +80,7 @@ func cutUnits(tokens []token) ([]token, quantity) {
 	if first < 1 {
 		return tokens, q
 	}
-	sign := 1
+	sign, pending := 1, ""
 	for i := first; i < end; {
 		t := tokens[i]
 		switch {
@@ -96,6 +96,13 @@ func cutUnits(tokens []token) ([]token, quantity) {
 			} else if i < end && tokens[i].kind == tokNumber && (tokens[i].text == "2" || tokens[i].text == "3") {
 				power = int(tokens[i].text[0] - '0')
 				i++
+			}
+			if pending != "" {
+				t.text, pending = pending+" "+t.text, ""
+			}
+			if areal[strings.ToLower(t.text)] && i < end && tokens[i].kind == tokUnit {
+				pending = t.text // "square" "units"
+				continue
 			}
 			q.times(t.text, sign*power)
 		case t.is("/"):

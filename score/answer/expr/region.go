@@ -209,3 +209,33 @@ func (c *comparer) intersect(a, b []piece) ([]piece, bool) {
 	}
 	return c.complement(u), true
 }
+
+// eitherSet is the union in "x ∈ A or x ∈ B", or nil where items are not that.
+func eitherSet(items []*form) *form {
+	u := &form{kind: KindUnion}
+	for i, m := range items {
+		if m.kind != KindAssignment || m.name != items[0].name {
+			return nil
+		}
+		switch s := m.items[1]; s.kind {
+		case KindInterval, KindUnion, KindTuple:
+			u.items = append(u.items, s)
+		default:
+			return nil
+		}
+		if i > 0 {
+			u.rels = append(u.rels, "∪")
+		}
+	}
+	if len(items) < 2 || !slices.ContainsFunc(u.items, func(s *form) bool { return s.kind != KindTuple || unbounded(s) }) {
+		return nil
+	}
+	return assign(items[0].name, items[0].items[0], u)
+}
+
+// unbounded reports whether a pair can only be an interval, for an infinite end.
+func unbounded(f *form) bool {
+	return slices.ContainsFunc(f.items, func(m *form) bool {
+		return m.expr != nil && (m.expr.isConstant("inf") || len(m.expr.args) > 0 && slices.ContainsFunc(m.expr.args, func(a *node) bool { return a.isConstant("inf") }))
+	})
+}

@@ -81,6 +81,9 @@ type quantity struct {
 // multipliers are the words for powers of ten after a number.
 var multipliers = map[string]int64{"hundred": 100, "thousand": 1000, "million": 1e6, "millions": 1e6, "billion": 1e9, "trillion": 1e12, "dozen": 12}
 
+// areal are the words that make a square or a cube of the unit after them.
+var areal = set("square", "sq", "cubic")
+
 // times adds a unit to the quantity, with a power that is negative below a fraction bar.
 func (q *quantity) times(text string, power int) {
 	if q.size == nil {

@@ -3,6 +3,11 @@ package expr
 // verdicts are pairs of answers that are the same (=) or not (≠), by what they are.
 var verdicts = map[string]string{
 	"integers": `
+\mathbf{\frac{6}{2}} = 3
+1 + √2006 = \sqrt{2006} + 1
+√15 = \sqrt{15}
+√15 ≠ 5\sqrt{1}
+{5 \choose 2} = 10
 007 = 7
 +7 = 7
 1,234 = 1234
@@ -34,6 +39,11 @@ $12$ = 12
 5 6 ≠ 30
 -0 = 0`,
 	"fractions": `
+{26 \over 27} = \frac{26}{27}
+1 + {1 \over {1 \over 2}} = 3
+{1 \over 2} ≠ 2
+\mathbf{\frac{193}{512}} = \frac{193}{512}
+\mathbf{\frac{193}{512}} ≠ \frac{19}{3512}
 \frac{1}{2} = 1/2
 \frac12 = \dfrac{1}{2}
 \frac1{2} = 0.5
@@ -82,6 +92,10 @@ $12$ = 12
 e^{\pi\sqrt{163}} ≠ 262537412640768744
 \pi + 10^{-200} ≠ \pi`,
 	"units": `
+20 square units = 20 \text{ square units}
+20 sq cm = 20 \text{ cm}^2
+20 square cm ≠ 20 \text{ cm}^3
+20 cubic feet ≠ 20 \text{ square feet}
 12 cm = 12
 12 \text{ cm}^2 = 12
 12\mathrm{~m} = 12
@@ -115,6 +129,11 @@ ab+bc = b c + a b
 10 million ≠ 10
 12 \text{ or more} ≠ 12`,
 	"bases": `
+1010_{\text{base }2} = 1010_2
+1010_{\text{base 2}} = 10
+(1010)_{2} = 1010_2
+(1010)_2 ≠ 1010_3
+1010_{\text{base }3} ≠ 1010_2
 1010_2 = 1010_{2}
 1010_2 = 10
 1010_2 = 1010
@@ -153,6 +172,8 @@ e^{i\pi} = -1
 9 - 4 \sqrt{5} = (2-\sqrt5)^2
 \frac{3 \pi \sqrt{5}}{2} = 1.5\pi\sqrt5`,
 	"algebra": `
+- 3 \left(x - 1\right) = 3 - 3x ⇔ 3 - 3 x
+(x-1)(x+1) = x^2-1 ⇔ x^2 - 1
 1 ≠ \frac{|x|}{x}
 n \equiv 3 \pmod 7 = n\equiv 3\pmod{7}
 (x+1)^2 = x^2+2x+1
@@ -242,6 +263,12 @@ x+y>2 ≠ x+y<2
 -3 < x < -1 ≠ -3 < x \le -1
 x \geq 18 = [18, \infty)`,
 	"sets": `
+2, 16 ⇔ x=2 \vee x=16
+1, 3 ⇔ x=1 \lor x=3
+3 \& 2 \& 1 = 1, 2, 3
+p \wedge q ≠ p \vee q
+(-\infty,-2)\cup(2,\infty) = x \in (-\infty,-2) \text{ or } x \in (2,\infty)
+x \in (1,2) \text{ or } x \in (3,4) ≠ (1,2)
 1,2 = 2,1
 1,2 = \{1,2\}
 \{1,2\} = \{2,1\}
@@ -275,6 +302,9 @@ x \geq 18 = [18, \infty)`,
 (-1,-9),(4+2 \sqrt{2}, 8) = (4+2 \sqrt{2}, 8) and (-1,-9)
 .343,.441, .189, .027. ⇔ x = .343, .441, .189, .027.`,
 	"matrices": `
+\begin{pmatrix}1 & 2 \cr 3 & 4\end{pmatrix} = \begin{pmatrix}1&2\\3&4\end{pmatrix}
+\begin{pmatrix}-3 \\[6pt] 4\end{pmatrix} = \begin{pmatrix}-3\\4\end{pmatrix}
+\begin{pmatrix}-3 \\[6pt] 4\end{pmatrix} ≠ \begin{pmatrix}-3\\24\end{pmatrix}
 \begin{pmatrix}1&2\\3&4\end{pmatrix} = \begin{bmatrix}1&2\\3&4\end{bmatrix}
 \begin{pmatrix}1&2\\3&4\end{pmatrix} = \left[\begin{array}{cc}1&2\\3&4\end{array}\right]
 \begin{pmatrix}1&2\\3&4\end{pmatrix} ≠ \begin{pmatrix}1&3\\2&4\end{pmatrix}
