@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -177,7 +178,7 @@ func policies(ctx context.Context, env *stages.Env, source *pretrained.Model, m 
 	if err := env.Agree(ctx, "update", "groups-per-step", "max-lag"); err != nil {
 		return nil, err
 	}
-	return &rollout.RunPolicies{Store: run.Policies(), Model: m, Dir: filepath.Join(env.RunDir(), "policies"), Log: env.Log}, nil
+	return &rollout.RunPolicies{Store: run.Policies(), Model: m, Dir: filepath.Join(env.RunDir(), fmt.Sprintf("policies-%d", os.Getpid())), Log: env.Log}, nil
 }
 
 // stopTokens are the model's end tokens and those named on the command line.

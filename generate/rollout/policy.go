@@ -21,7 +21,7 @@ const policyPatience = 2 * time.Second
 type RunPolicies struct {
 	Store *bus.Policies
 	Model *model.Model
-	Dir   string // where weights that come as bytes are kept while they are read
+	Dir   string // this process's own, for weights that come as bytes while they are read
 	Log   *slog.Logger
 }
 
@@ -65,6 +65,12 @@ func (p *RunPolicies) load(ctx context.Context, policy bus.Policy) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
+	}
+	if policy.File == "" { // it was fetched from the server, for this
+		if err := bus.Evict(p.Dir); err != nil {
+			return err
+		}
+		os.Remove(p.Dir) // empty, unless something else is kept there
 	}
 	weights, err := checkpoint.ParseTensors(path, data)
 	if err != nil {

@@ -28,7 +28,6 @@ type Assembler struct {
 	last    uint64 // the highest sequence number seen
 	pending map[int64]map[string]Group
 	done    map[int64]map[string]bool // ids of the steps handed out
-	dropped int
 }
 
 // NewAssembler starts at a step. perStep is the number of groups of every step; 0 is for recorded files,
@@ -68,7 +67,6 @@ func (a *Assembler) addGroup(g Group) error {
 		return a.surplus(g, step, len(ids))
 	}
 	if step < a.next {
-		a.dropped++
 		return nil
 	}
 	groups := a.pending[step]
@@ -77,7 +75,6 @@ func (a *Assembler) addGroup(g Group) error {
 		a.pending[step] = groups
 	}
 	if _, seen := groups[g.ID]; seen {
-		a.dropped++
 		return nil
 	}
 	if a.perStep > 0 && len(groups) == a.perStep {
@@ -97,12 +94,6 @@ func (a *Assembler) surplus(g Group, step int64, have int) error {
 
 // Next is the step that will be handed out next.
 func (a *Assembler) Next() int64 { return a.next }
-
-// Have is how many groups of the next step are there.
-func (a *Assembler) Have() int { return len(a.pending[a.next]) }
-
-// Dropped is how many groups were deliveries of work already there.
-func (a *Assembler) Dropped() int { return a.dropped }
 
 // Take hands out the next step if it is complete.
 func (a *Assembler) Take() (Step, bool) {
