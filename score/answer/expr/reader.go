@@ -42,6 +42,9 @@ func (r *reader) listOf(parts [][]token, seps []string) *form {
 			panic(exhausted{})
 		}
 	}
+	if len(l.items) == 0 {
+		r.fail("separators and nothing between them")
+	}
 	for _, s := range seps {
 		or = or || s == "or"
 		and = and || s == "and"
