@@ -55,7 +55,11 @@ func read(text string, o Options, b *budget, depth int) (*form, error) {
 		if depth < 3 && tokens[0].cmd == "name" && (strings.ContainsAny(tokens[0].text, "0123456789") || strings.ContainsAny(tokens[0].text, ",;")) && tokens[0].text != text {
 			return read(tokens[0].text, o, b, depth+1)
 		}
-		return textForm(tokens[0].text), nil
+		f := textForm(tokens[0].text)
+		if f.key == "" {
+			return nil, fmt.Errorf("%w: nothing but punctuation", ErrUnreadable)
+		}
+		return f, nil
 	}
 	if f := choice(tokens); f != nil {
 		return f, nil
