@@ -3,21 +3,14 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"openrs/generate/bench"
-	"openrs/generate/engine"
 	"openrs/generate/logprobs"
-	"openrs/generate/rollout"
-	"openrs/schemas"
 	"openrs/stages"
 	"openrs/stages/backend"
-	"openrs/stages/device"
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
 )
@@ -58,140 +51,6 @@ func sampleFlags() []cli.Flag {
 		&cli.IntFlag{Name: "page-size", Usage: "positions a page of the cache (0: 32)"},
 		&cli.IntFlag{Name: "prefill-chunk", Usage: "prompt tokens computed in a step beside decoding (0: 1,024)"},
 	})
-}
-
-func sample(ctx context.Context, env *stages.Env) error {
-	if err := checkLimits(env); err != nil {
-		return err
-	}
-	plan := rollout.Plan{GroupsPerStep: env.Int64("groups-per-step"), MaxLag: env.Int64("max-lag")}
-	if v := env.Int64("policy-version"); v < 0 || v > 0 && followsRun(env) {
-		return fmt.Errorf("--policy-version is %d, expected a number from 0, and in a run only with --frozen", v)
-	}
-	source, err := pretrained.FromFlags(env.Context)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	stop, err := stopTokens(source, env.StringSlice("stop"))
-	if err != nil {
-		return err
-	}
-	dev, err := backend.Open(env.Context)
-	if err != nil {
-		return err
-	}
-	defer dev.Close()
-	dtype, err := backend.DType(env.Context)
-	if err != nil {
-		return err
-	}
-	sizes, err := fit(env, dev, source, dtype, engine.Options{
-		MaxSequences: env.Int("max-sequences"), CacheTokens: env.Int("cache-tokens"),
-		PageSize: env.Int("page-size"), PrefillChunk: env.Int("prefill-chunk"),
-	})
-	if err != nil {
-		return err
-	}
-	m, err := model.New(dev, source.Config, model.Options{DType: dtype})
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	in, err := env.Source(ctx, schemas.KindProblems)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := env.Sink(ctx, schemas.KindRollouts, schemas.KindProblems)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	metrics, err := env.Recorder(ctx, "")
-	if err != nil {
-		return err
-	}
-	policies, err := policies(ctx, env, source, m)
-	if err != nil {
-		return err
-	}
-	eng, err := engine.New(m, sizes)
-	if err != nil {
-		return err
-	}
-	defer eng.Close()
-	env.Log.Info("generating", "model", source.Name, "device", dev.Name(), "dtype", dtype.String())
-	worker := &rollout.Worker{
-		Engine:   eng,
-		Prompter: rollout.Prompter{Tokenizer: source.Tokenizer, System: env.String("system")},
-		Policies: policies,
-		Options: rollout.Options{
-			Plan: plan, GroupSize: env.Int("group-size"), MaxNewTokens: env.Int("max-new-tokens"), Stop: stop,
-			Temperature: float32(env.Float64("temperature")), TopP: float32(env.Float64("top-p")), TopK: env.Int("top-k"), MinP: float32(env.Float64("min-p")),
-			Seed: env.Int64("seed"), Steps: env.Int64("steps"), Frozen: env.Int64("policy-version"),
-		},
-		Log: env.Log, Metrics: metrics,
-	}
-	if err := worker.Run(ctx, in, out); err != nil {
-		return err
-	}
-	return out.Finish(ctx)
-}
-
-// fit plans the memory of the model and the engine. Where the cache has no given size it is made
-// smaller until everything fits: what is sampled does not depend on it.
-func fit(env *stages.Env, dev device.Device, source *pretrained.Model, dtype device.DType, opt engine.Options) (engine.Options, error) {
-	given := opt.CacheTokens > 0
-	opt, err := opt.Defaults(source.Config)
-	if err != nil {
-		return opt, err
-	}
-	plan, err := opt.Plan(source.Config, dtype)
-	smallest := min(opt.Context, 512+env.Int("max-new-tokens"))
-	for err == nil && !given && !backend.Fits(dev, plan) && opt.CacheTokens/2 >= smallest {
-		opt.CacheTokens /= 2
-		plan, err = opt.Plan(source.Config, dtype)
-	}
-	if err != nil {
-		return opt, err
-	}
-	if !backend.Fits(dev, plan) {
-		return opt, backend.Refuse(dev, plan, "a smaller --cache-tokens, --max-sequences or --prefill-chunk, or --dtype bf16, needs less")
-	}
-	backend.LogPlan(env.Log, dev, plan)
-	return opt, nil
-}
-
-// followsRun reports whether the weights are those of a run's policies.
-func followsRun(env *stages.Env) bool { return env.RunName() != "" && !env.Bool("frozen") }
-
-// policies returns the run's policy store, or nil with the model's own weights loaded.
-func policies(ctx context.Context, env *stages.Env, source *pretrained.Model, m *model.Model) (rollout.Policies, error) {
-	if !followsRun(env) {
-		return nil, source.Load(m)
-	}
-	run, err := env.Bus(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := env.Agree(ctx, "update", "groups-per-step", "max-lag"); err != nil {
-		return nil, err
-	}
-	return &rollout.RunPolicies{Store: run.Policies(), Model: m, Dir: filepath.Join(env.RunDir(), fmt.Sprintf("policies-%d", os.Getpid())), Log: env.Log}, nil
-}
-
-// stopTokens are the model's end tokens and those named on the command line.
-func stopTokens(source *pretrained.Model, names []string) ([]int32, error) {
-	stop := slices.Clone(source.EOS)
-	for _, name := range names {
-		id, ok := source.Tokenizer.ID(name)
-		if !ok {
-			return nil, fmt.Errorf("--stop %q: no such token in the vocabulary of %s", name, source.Name)
-		}
-		stop = append(stop, id)
-	}
-	return stop, nil
 }
 
 func logprobsFlags() []cli.Flag {

@@ -77,9 +77,6 @@ func New(cfg Config) (*Scorer, error) {
 	return s, nil
 }
 
-// Rewards are the rewards that the scorer computes.
-func (s *Scorer) Rewards() []Weighted { return s.cfg.Rewards }
-
 // profile is what answers are judged by.
 func (s *Scorer) profile() answer.Profile {
 	if s.cfg.Compat {
