@@ -40,7 +40,7 @@ func Benchmark() Profile {
 // OpenRS is the profile that open-rs' published accuracy reward amounts to, with its mistakes, for comparison:
 // see the package comment.
 func OpenRS() Profile {
-	return Profile{Name: "open-rs", Formal: true, Swapped: true, Math: expr.Options{Places: 6, Strict: true}}
+	return Profile{Name: "open-rs", Formal: true, Swapped: true, Math: expr.Options{Places: 6, Strict: true, LooseBases: true}}
 }
 
 // Profiles are all profiles.

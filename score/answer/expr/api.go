@@ -9,6 +9,9 @@ type Options struct {
 	Places int
 	// Strict refuses LaTeX that only lenient readers understand: \frac12, \sqrt2, .5.
 	Strict bool
+	// LooseBases lets the digits of a number in another base stand without it on either side, as
+	// Math-Verify does; without it only the prediction may leave the base out.
+	LooseBases bool
 	// Steps bounds the work of one call of [Parse] or [Equal]; 0 means [DefaultSteps].
 	Steps int
 }

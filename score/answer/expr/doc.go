@@ -54,7 +54,9 @@
 //     a space; 10 percent is 10%;
 //   - degrees are a plain number or an angle, whichever fits: 90° is 90 and π/2; in functions they are
 //     angles, sin 30° is 1/2;
-//   - 1010_2 equals 10 by its value as well as 1010 by its digits; other bases differ;
+//   - a gold of 1010_2 is met by 10, its value, as well as by 1010, its digits; other bases differ, and a
+//     prediction of 1010_2 is 10 only;
+//   - words that change a number are no unit: 12 remainder 3 and 12 squared are not 12;
 //   - i is the imaginary unit: √-4 is 2i, and 2 i is 2i;
 //   - functions of symbols are compared where both have real values (√(1/n) is 1/√n), but ln|x| is not
 //     ln x;

@@ -237,17 +237,21 @@ func (c *comparer) expressions(x, y *form) verdict {
 			}
 		}
 	}
-	if a.isNumber() && b.isNumber() && (a.name == "") != (b.name == "") {
-		// The digits of a number in another base may stand without it.
-		digits := func(based, plain *node) bool {
-			d, _, _ := strings.Cut(based.name, "_")
-			return plain.num.IsInt() && bits(plain.num) < 2000 && plain.num.Num().String() == strings.TrimLeft(d, "0")
-		}
-		if a.name != "" && digits(a, b) || b.name != "" && digits(b, a) {
-			return c.because(same, "digits in a base")
-		}
+	// The prediction may give the digits of the gold without its base; a base that only the prediction has
+	// says that its digits mean another number.
+	if digitsOf(a, b) || c.opt.LooseBases && digitsOf(b, a) {
+		return c.because(same, "digits in a base")
 	}
 	return c.nodes(a, b)
+}
+
+// digitsOf reports whether plain is written with the digits of based, a number in another base.
+func digitsOf(based, plain *node) bool {
+	if !based.isNumber() || based.name == "" || !plain.isNumber() || plain.name != "" || !plain.num.IsInt() || bits(plain.num) >= 2000 {
+		return false
+	}
+	digits, _, _ := strings.Cut(based.name, "_")
+	return plain.num.Num().String() == strings.TrimLeft(digits, "0")
 }
 
 func sameUnits(x, y quantity) bool {

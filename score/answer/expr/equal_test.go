@@ -104,14 +104,15 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestSymmetric compares all pairs of the answers in the table in both orders.
+// TestSymmetric compares all pairs of the answers in the table in both orders, but for those of which the
+// gold may leave something out that the prediction may not: a unit, a base.
 func TestSymmetric(t *testing.T) {
 	var all []Value
 	for _, lines := range verdicts {
 		for _, line := range strings.Split(strings.TrimSpace(lines), "\n") {
 			x, y, _ := cut(line)
 			for _, s := range []string{x, y} {
-				if v, err := Parse(s, Options{}); err == nil && v.form.alt == nil {
+				if v, err := Parse(s, Options{}); err == nil && v.form.alt == nil && !(v.form.expr != nil && v.form.expr.isNumber() && v.form.expr.name != "") {
 					all = append(all, v)
 				}
 			}

@@ -142,11 +142,17 @@ var unitText = strings.NewReplacer("-", " ", "/", " / ", "*", " ", "Â·", " ", "Â
 
 // phrases are words that are no unit but change what a number means.
 var phrases = set("or", "more", "less", "least", "most", "than", "not", "about", "at", "if", "when", "for", "where", "only", "even", "odd", "is", "are",
-	"approximately", "times", "modulo", "and", "mod", "each", "but", "no", "between", "all", "any", "integer", "whenever", "with", "to")
+	"approximately", "times", "modulo", "and", "mod", "each", "but", "no", "between", "all", "any", "integer", "whenever", "with", "to",
+	"remainder", "rem", "squared", "cubed", "factorial", "half", "halves", "thirds", "fourths", "fifths", "sixths", "eighths", "tenths", "hundredths",
+	"thousandths", "plus", "minus", "over", "by", "point", "negative", "below", "above", "fewer", "greater", "larger", "smaller", "except", "without")
 
 // phrase reports whether the words after a number are more than the name of what is counted.
 func (q quantity) phrase() bool {
-	for _, w := range strings.Fields(q.unknown) {
+	words := strings.Fields(q.unknown)
+	if len(words) == 1 && words[0] == "times" {
+		return false // 12 times is how often, 12 times more is not
+	}
+	for _, w := range words {
 		if phrases[w] {
 			return true
 		}

@@ -127,6 +127,11 @@ ab+bc = b c + a b
 10 \text{ million} = 10^7
 3.5 million dollars = 3500000
 10 million ≠ 10
+12 \text{ times} = 12
+12 \text{ times more} ≠ 12
+12 \text{ remainder } 3 ≠ 12
+12 \text{ squared} ≠ 12
+12 \text{ halves} ≠ 12
 12 \text{ or more} ≠ 12`,
 	"bases": `
 1010_{\text{base }2} = 1010_2
@@ -137,6 +142,7 @@ ab+bc = b c + a b
 1010_2 = 1010_{2}
 1010_2 = 10
 1010_2 = 1010
+1010 ≠ 1010_2
 1010_2 ≠ 1011
 52_8 ≠ 52_9`,
 	"surds": `
