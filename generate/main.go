@@ -9,6 +9,7 @@ import (
 
 	"openrs/generate/bench"
 	"openrs/generate/logprobs"
+	"openrs/generate/plan"
 	"openrs/stages"
 	"openrs/stages/backend"
 	"openrs/stages/model"
@@ -22,6 +23,7 @@ func main() {
 		sampleFlags(), sample,
 		stages.Command("generate logprobs", "log-probabilities and arg-max tokens of given token sequences", logprobsFlags(), logprobsOf),
 		stages.Command("generate bench", "tokens per second, beside the machine's limits", bench.Flags(), bench.Run),
+		stages.Command("generate plan", "memory and time of sampling on a kind of device, worked out on paper", plan.Flags(), plan.Run),
 	))
 }
 

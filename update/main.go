@@ -17,6 +17,7 @@ import (
 	"openrs/update/bench"
 	"openrs/update/grpo"
 	"openrs/update/optim"
+	"openrs/update/plan"
 	"openrs/update/steps"
 	"openrs/update/train"
 )
@@ -28,6 +29,7 @@ func main() {
 		grpoFlags(), trainGRPO,
 		stages.Command("update sft", "supervised fine-tuning from problems that have solutions", sftFlags(), trainSFT),
 		stages.Command("update bench", "training tokens per second, beside the machine's limits", bench.Flags(), bench.Run),
+		stages.Command("update plan", "memory and time of a training step on a kind of device, worked out on paper", plan.Flags(), plan.Run),
 	))
 }
 

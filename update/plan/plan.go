@@ -1,0 +1,123 @@
+// Package plan works out on paper what a training step takes on devices of a kind: the memory of each
+// and the time of its parts at the machine's limits. Nothing is computed but the sizes, so the machine
+// need not be there.
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"openrs/stages"
+	"openrs/stages/backend"
+	"openrs/stages/checkpoint"
+	"openrs/stages/device"
+	"openrs/stages/model"
+	"openrs/stages/pretrained"
+	"openrs/stages/roofline"
+)
+
+// Flags are the flags of the command.
+func Flags() []cli.Flag {
+	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), backend.PlanFlags(), []cli.Flag{
+		&cli.IntFlag{Name: "problems", Value: 12, Usage: "prompts of a step, all devices together"},
+		&cli.IntFlag{Name: "group-size", Value: 6, Usage: "completions of each"},
+		&cli.IntFlag{Name: "prompt-tokens", Value: 512, Usage: "length of each prompt"},
+		&cli.IntFlag{Name: "new-tokens", Value: 3584, Usage: "length of each completion"},
+		&cli.IntFlag{Name: "token-budget", Value: 8192, Usage: "tokens that go through the model at once"},
+		&cli.BoolFlag{Name: "recompute", Usage: "activation checkpointing: less memory, more time"},
+		&cli.Float64Flag{Name: "beta", Usage: "weight of the divergence from the reference model (0: there is none)"},
+	})
+}
+
+// Job is a training step.
+type Job struct {
+	Problems, GroupSize, PromptTokens, NewTokens, TokenBudget int
+	Recompute, Reference                                      bool
+}
+
+func (j Job) check(cfg checkpoint.Config) error {
+	switch {
+	case j.Problems < 1 || j.GroupSize < 1 || j.PromptTokens < 1 || j.NewTokens < 1 || j.TokenBudget < 1:
+		return errors.New("--problems, --group-size, --prompt-tokens, --new-tokens and --token-budget: expected at least 1 of each")
+	case j.PromptTokens+j.NewTokens > cfg.MaxPositions:
+		return fmt.Errorf("--prompt-tokens and --new-tokens: %d tokens do not fit into the model's context of %d", j.PromptTokens+j.NewTokens, cfg.MaxPositions)
+	}
+	return nil
+}
+
+// Run writes the plan that the flags ask for. Activations are computed again where the memory asks for it.
+func Run(_ context.Context, env *stages.Env) error {
+	source, err := pretrained.FromFlags(env.Context)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	job := Job{
+		Problems: env.Int("problems"), GroupSize: env.Int("group-size"), PromptTokens: env.Int("prompt-tokens"), NewTokens: env.Int("new-tokens"),
+		TokenBudget: env.Int("token-budget"), Recompute: env.Bool("recompute"), Reference: env.Float64("beta") > 0,
+	}
+	if err := job.check(source.Config); err != nil {
+		return err
+	}
+	p, dtype, err := backend.NewPlan(env.Context)
+	if err != nil {
+		return err
+	}
+	p.Model = source.Name
+	if job.fill(p, source.Config, dtype); !p.Fits && !job.Recompute {
+		job.Recompute = true
+		job.fill(p, source.Config, dtype)
+	}
+	return backend.WritePlan(env.Context, p, "more --devices, a smaller --token-budget, or --dtype bf16, need less")
+}
+
+// fill works out memory and work of the busiest device. The devices share completions, and each holds the
+// moments of its part of the parameters (ZeRO, Rajbhandari et al., arXiv 1910.02054): gradients are summed
+// by parts, the parts are updated, and the parameters gathered.
+func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) {
+	n := float64(p.Devices)
+	sequences := (j.Problems*j.GroupSize + p.Devices - 1) / p.Devices
+	groups := (sequences + j.GroupSize - 1) / j.GroupSize // prompts, each computed once
+	rows := groups*j.PromptTokens + sequences*j.NewTokens
+	budget := min(rows, max(j.TokenBudget, j.PromptTokens+j.NewTokens))
+	p.Memory = model.Plan(cfg, model.Options{DType: dtype, Train: true, Recompute: j.Recompute}, model.Workload{Rows: budget, Predictions: budget})
+	p.Memory.Optimizer = int64(float64(p.Memory.Optimizer) / n)
+	if j.Reference {
+		p.Memory.Weights += model.Plan(cfg, model.Options{DType: dtype}, model.Workload{}).Weights
+	}
+	cost := roofline.NewCost(cfg, dtype)
+	keys := int64(groups)*roofline.Causal(0, j.PromptTokens) + int64(sequences)*roofline.Causal(j.PromptTokens, j.NewTokens)
+	predictions := sequences * j.NewTokens
+	forward := cost.Forward(rows, keys, predictions)
+	passes := float64((rows + budget - 1) / budget)
+	weights, params := float64(cost.WeightBytes()), float64(p.Memory.Parameters)
+	recompute := "kept"
+	p.Work = nil
+	if j.Reference {
+		p.Work = append(p.Work, roofline.Work{Name: "reference forward", Ops: forward, Bytes: passes * weights})
+	}
+	p.Work = append(p.Work, roofline.Work{Name: "forward", Ops: forward, Bytes: passes * weights})
+	if j.Recompute {
+		recompute = "computed again"
+		p.Work = append(p.Work, roofline.Work{Name: "forward again", Ops: forward, Bytes: passes * weights})
+	}
+	// Gradients are read and written once a pass.
+	p.Work = append(p.Work, roofline.Work{Name: "backward", Ops: 2 * forward, Bytes: passes * (weights + 8*params)})
+	if p.Devices > 1 {
+		p.Work = append(p.Work, roofline.Work{Name: "reduce-scatter gradients", Sent: 4 * params * (n - 1) / n})
+	}
+	// AdamW reads the gradient, and reads and writes parameter and both moments.
+	p.Work = append(p.Work, roofline.Work{Name: "AdamW", Bytes: 28 * params / n})
+	if p.Devices > 1 {
+		p.Work = append(p.Work, roofline.Work{Name: "all-gather parameters", Sent: 4 * params * (n - 1) / n})
+	}
+	p.Work = append(p.Work, roofline.Work{Name: "pack weights", Bytes: (4 + float64(dtype.Bytes())) * params})
+	p.Job = fmt.Sprintf("a step of %d prompts of %d tokens, %d completions each of %d, %d tokens at once, activations %s",
+		j.Problems, j.PromptTokens, j.GroupSize, j.NewTokens, budget, recompute)
+	p.Tokens = j.Problems * j.GroupSize * j.NewTokens
+	p.Finish(dtype)
+}
