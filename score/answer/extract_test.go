@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"openrs/score/answer/corpus"
 )
 
 // TestExtract: what each profile takes for the answer of a text, "" for nothing.
@@ -115,6 +117,9 @@ func FuzzExtract(f *testing.F) {
 	}
 	for _, s := range hostile(300) {
 		f.Add(s)
+	}
+	for _, s := range corpus.Read(f, "testdata/extract.corpus", 1) {
+		f.Add(s[0])
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, p := range Profiles() {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"openrs/score/answer/corpus"
 	"openrs/score/answer/expr"
 )
 
@@ -134,6 +135,9 @@ func FuzzVerify(f *testing.F) {
 	for _, s := range []string{"12", `\frac{1}{2}`, `-3\frac12`, "1,234.5", "10%", `1.5\times10^{3}`, `12\text{ cm}^2`, "(1,2)", "x=5", `\{a,b\}`, "2^{-3}", "$5", "1e-3", `{{{1}}}`, `\left(`, "(B)", "(10^9)!", `\boxed{1}, \boxed{x}`, "the answer is $x<2$", `\text{Monday}`} {
 		f.Add(s, s)
 		f.Add(s, `\boxed{`+s+`}`)
+	}
+	for _, s := range corpus.Read(f, "testdata/verify.corpus", 2) {
+		f.Add(s[0], s[1])
 	}
 	f.Fuzz(func(t *testing.T, gold, prediction string) {
 		for _, p := range Profiles() {
