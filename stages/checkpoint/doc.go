@@ -5,8 +5,8 @@
 // Start with [OpenDir] (maps the files of a folder into memory) or [OpenFS] (reads them from any
 // [io/fs.FS], such as an embedded one), which return a [Folder]: the parsed [Config], the names of
 // the tensors, and each [Tensor] by name. [Save] writes a folder so that a reader never sees half of
-// one. [ParseTensors] and [WriteTensors] are the safetensors format alone, for weights that travel
-// as one blob; stages/atomicfile is the safe way to write a file with them.
+// one. [OpenTensors], [ParseTensors] and [WriteTensors] are the safetensors format alone, for weights
+// that travel as one blob; stages/atomicfile is the safe way to write a file with them.
 //
 // What a configuration means is decided here, once: defaults are those of the transformers library,
 // and whatever the model code does not implement (other architectures, scaled rotary embeddings,

@@ -28,7 +28,6 @@ type Folder struct {
 	files      map[string]*File // by file name
 	holder     map[string]*File // by tensor name
 	names      []string
-	release    []func() error
 }
 
 // OpenDir opens a model folder on disk. Weights are mapped into memory where the system can, so
@@ -42,26 +41,25 @@ func OpenDir(dir string) (*Folder, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("open checkpoint: %s: expected a folder, found a file", dir)
 	}
-	return open(dir, os.DirFS(dir), func(name string) ([]byte, func() error, error) {
+	return open(dir, os.DirFS(dir), func(name string) (content, error) {
 		return mapFile(filepath.Join(dir, name))
 	})
 }
 
 // OpenFS opens a model folder in any file system, such as an embedded one, by reading its files.
 func OpenFS(fsys fs.FS) (*Folder, error) {
-	return open("", fsys, func(name string) ([]byte, func() error, error) {
+	return open("", fsys, func(name string) (content, error) {
 		data, err := fs.ReadFile(fsys, name)
-		return data, nil, err
+		return content{data: data}, err
 	})
 }
 
 // Close releases the mapped files; tensors of the folder must not be used afterwards.
 func (f *Folder) Close() error {
 	var errs []error
-	for _, release := range f.release {
-		errs = append(errs, release())
+	for _, file := range f.files {
+		errs = append(errs, file.Close())
 	}
-	f.release = nil
 	f.files, f.holder = nil, nil
 	return errors.Join(errs...)
 }
@@ -106,8 +104,8 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 	return cfg, nil
 }
 
-// opener returns the bytes of a weights file and how to release them (nil: nothing to do).
-type opener func(name string) ([]byte, func() error, error)
+// opener returns the bytes of a weights file.
+type opener func(name string) (content, error)
 
 func open(where string, fsys fs.FS, load opener) (_ *Folder, err error) {
 	f := &Folder{where: where, files: map[string]*File{}, holder: map[string]*File{}}
@@ -177,14 +175,11 @@ func (f *Folder) openWeights(fsys fs.FS, load opener) error {
 }
 
 func (f *Folder) openFile(name string, load opener) (*File, error) {
-	data, release, err := load(name)
+	c, err := load(name)
 	if err != nil {
 		return nil, fmt.Errorf("open checkpoint: %w", err)
 	}
-	if release != nil {
-		f.release = append(f.release, release)
-	}
-	file, err := ParseTensors(f.path(name), data)
+	file, err := c.parse(f.path(name))
 	if err != nil {
 		return nil, err
 	}

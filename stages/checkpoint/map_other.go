@@ -1,11 +1,14 @@
-//go:build !unix
+//go:build !linux && !darwin
 
 package checkpoint
 
 import "os"
 
 // mapFile reads the whole file: the plain substitute for a mapping.
-func mapFile(path string) ([]byte, func() error, error) {
+func mapFile(path string) (content, error) {
 	data, err := os.ReadFile(path)
-	return data, nil, err
+	return content{data: data}, err
 }
+
+// forget does nothing: nothing is mapped.
+func forget([]byte) {}

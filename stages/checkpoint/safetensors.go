@@ -28,8 +28,9 @@ type Tensor struct {
 	// Shape has one entry a dimension, outermost first; empty for a scalar.
 	Shape []int
 
-	file string
-	raw  []byte // little-endian, row-major
+	file   string
+	raw    []byte // little-endian, row-major
+	mapped bool   // raw lies in a mapped file
 }
 
 // Len is the number of elements: the product of the shape, 1 for a scalar.
@@ -57,6 +58,26 @@ func (t Tensor) ReadFloat32s(dst []float32) error {
 	return nil
 }
 
+// Range returns elements [from, to), counted in row-major order, as a tensor of one dimension. It is a
+// view: nothing is read.
+func (t Tensor) Range(from, to int) Tensor {
+	if from < 0 || to < from || to > t.Len() {
+		panic(fmt.Sprintf("checkpoint: elements [%d, %d) of tensor %q of %d", from, to, t.Name, t.Len()))
+	}
+	size := t.DType.Size()
+	t.Shape, t.raw = []int{to - from}, t.raw[from*size:to*size]
+	return t
+}
+
+// Forget tells the system that the tensor's elements, where they lie in a mapped file, will not be
+// needed soon, so that they no longer count as memory of this process. They can still be read; that
+// reads the file anew.
+func (t Tensor) Forget() {
+	if t.mapped {
+		forget(t.raw)
+	}
+}
+
 // CheckFinite returns an error that names the first element which is infinite or not a number.
 // Nothing calls it on loading, because it reads every byte of a lazily mapped file.
 func (t Tensor) CheckFinite() error {
@@ -82,6 +103,53 @@ type File struct {
 	tensors  map[string]Tensor
 	order    []string
 	metadata map[string]string
+	release  func() error // nil: nothing to do
+}
+
+// OpenTensors opens a safetensors file on disk, mapped into memory where the system can. The caller
+// closes it. The file's name may be removed or given to another file meanwhile.
+func OpenTensors(path string) (*File, error) {
+	c, err := mapFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("open weights: %w", err)
+	}
+	return c.parse(path)
+}
+
+// Close releases the mapping of an opened file; its tensors must not be used afterwards.
+func (f *File) Close() error {
+	release := f.release
+	f.release = nil
+	if release == nil {
+		return nil
+	}
+	return release()
+}
+
+// content is the bytes of a file and how to release them (nil: nothing to do).
+type content struct {
+	data    []byte
+	mapped  bool
+	release func() error
+}
+
+// parse makes the content a File, or releases it.
+func (c content) parse(name string) (*File, error) {
+	f, err := ParseTensors(name, c.data)
+	if err != nil {
+		if c.release != nil {
+			err = errors.Join(err, c.release())
+		}
+		return nil, err
+	}
+	f.release = c.release
+	if c.mapped {
+		for name, t := range f.tensors {
+			t.mapped = true
+			f.tensors[name] = t
+		}
+	}
+	return f, nil
 }
 
 // Names lists the tensors in the order of their data.
