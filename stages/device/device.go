@@ -156,12 +156,15 @@ type Sampling struct {
 
 // Backward is the reverse of Forward. Gradients of weights (dw, db, dTable) are always added to what is
 // there; each element is one chain over rows in order, so that splitting a batch into calls that
-// follow each other changes nothing.
+// follow each other changes nothing. Products of [BF16] for dw ([Backward].WeightGrad and LogProbsBackward)
+// chain blocks of [GradRows] rows, counted from the first row of the call, and there only splitting at
+// multiples of GradRows changes nothing.
 type Backward interface {
 	// MatMulBackward computes dx = dy·W, or dx += dy·W with add. w must have been made with grad.
 	MatMulBackward(dx, dy Tensor, w Weight, add bool)
-	// WeightGrad computes dw += dyᵀ·x for dw [out, in].
-	WeightGrad(dw, dy, x Tensor)
+	// WeightGrad computes dw += dyᵀ·x for dw [out, in], as a matrix of dtype multiplies: with BF16, dy and
+	// x are rounded to bfloat16 (to nearest even) as they enter. Sums are float32 in either.
+	WeightGrad(dw, dy, x Tensor, dtype DType)
 	// BiasGrad adds the sum of the rows of dy to db, 1 × Cols.
 	BiasGrad(db, dy Tensor)
 	// RMSNormBackward adds the gradient for x to dx (or sets it, without add; dx may then be dy) and
@@ -174,7 +177,8 @@ type Backward interface {
 	// ScatterAddRows adds row i of dy to row rows[i] of dx, in order of i.
 	ScatterAddRows(dx, dy Tensor, rows []int32)
 	// LogProbsBackward sets dh (or adds to it, with add) and adds to dw, given dlogp (rows × 1), the
-	// gradient of the loss for each log-probability, and LogProbs' lse. dw is [vocabulary, hidden].
+	// gradient of the loss for each log-probability, and LogProbs' lse. dw is [vocabulary, hidden] and
+	// summed as in WeightGrad, with the data type of w.
 	LogProbsBackward(dh, dw, dlogp, lse, h Tensor, w Weight, targets []int32, temperature []float32, add bool)
 	// EmbedGrad adds row i of dy to row ids[i] of dTable, in order of i.
 	EmbedGrad(dTable, dy Tensor, ids []int32)

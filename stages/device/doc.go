@@ -35,6 +35,12 @@ package device
 // in order. The page size of a [Cache] is a multiple of it.
 const KeyBlock = 32
 
+// GradRows is the number of consecutive rows, counted from the first of a call, that a product of [BF16]
+// for the gradient of a weight may sum in an order of the device's own before the sum goes on from
+// there: matrix units take several rows at a time. Calls that are split at multiples of it give the same
+// bits as one; how the last rows of a call are filled up to it changes none.
+const GradRows = 16
+
 // VocabChunk is the number of consecutive tokens, counted from token 0, over which log-softmax
 // updates its running maximum and sum; logits are never materialised for more tokens than that in
 // training.

@@ -1,13 +1,5 @@
 package device
 
-// BF16Packer is implemented by devices that take the bfloat16 values of a checkpoint as they are, so that
-// loading need not widen them. The weight is the one that [Memory].Pack makes of the same values.
-type BF16Packer interface {
-	// PackBF16 stores the [out, in] matrix of values, row-major and two bytes each, the lower first, in w,
-	// which is of BF16 and was made without grad.
-	PackBF16(w Weight, values []byte)
-}
-
 // Limits is implemented by devices that can measure what their hardware allows, for benchmarks to
 // stand beside: on a shared machine a rate means little without the limit of the same moment. Both
 // measurements use all that the device computes with, take some tenths of a second, and say what was

@@ -86,10 +86,10 @@ func (m *Model) mlpBackward(w *layerWeights, g *layerGrads, a acts, s backwardAc
 			m.dev.MatMul(gateUp, h, w.gateUp, device.Tensor{})
 		}
 		m.dev.SwiGLU(act, gateUp)
-		m.dev.WeightGrad(g.down, dx, act)
+		m.dev.WeightGrad(g.down, dx, act, m.opt.DType)
 		m.dev.MatMulBackward(dact, dx, w.down, false)
 		m.dev.SwiGLUBackward(gateUp, dact, gateUp)
-		m.dev.WeightGrad(g.gateUp, gateUp, h)
+		m.dev.WeightGrad(g.gateUp, gateUp, h, m.opt.DType)
 		m.dev.MatMulBackward(dh, gateUp, w.gateUp, false)
 		m.dev.RMSNormBackward(dx, g.postNorm, dh, mid, w.postNorm, m.eps(), true)
 	})
@@ -97,7 +97,7 @@ func (m *Model) mlpBackward(w *layerWeights, g *layerGrads, a acts, s backwardAc
 
 // attentionBackward turns dx, the gradient of mid, into that of the block's x.
 func (m *Model) attentionBackward(w *layerWeights, g *layerGrads, a acts, s backwardActs, in *Packed) {
-	m.dev.WeightGrad(g.o, s.dx, a.attn)
+	m.dev.WeightGrad(g.o, s.dx, a.attn, m.opt.DType)
 	m.dev.MatMulBackward(s.dattn, s.dx, w.o, false)
 	q, kv := a.q.Cols, a.k.Cols
 	dv := s.dqkv.ColRange(q+kv, q+2*kv)
@@ -110,7 +110,7 @@ func (m *Model) attentionBackward(w *layerWeights, g *layerGrads, a acts, s back
 	}
 	h := m.hidden(a.x)
 	m.dev.RMSNorm(h, a.x, w.inputNorm, m.eps())
-	m.dev.WeightGrad(g.qkv, s.dqkv, h)
+	m.dev.WeightGrad(g.qkv, s.dqkv, h, m.opt.DType)
 	if !g.qkvBias.IsZero() {
 		m.dev.BiasGrad(g.qkvBias, s.dqkv)
 	}

@@ -14,20 +14,30 @@ import (
 // the configuration's initializer_range (0.02 where it is silent) as standard deviation, norms are one,
 // biases zero. The values depend on the seed and the parameter's name and size only.
 func (m *Model) Init(seed uint64) error {
-	std := initializerRange(m.cfg.Raw)
-	return m.replace(func(p Param) ([]float32, error) {
-		v := make([]float32, p.Len())
-		switch {
-		case p.Decay:
-			normal(v, std, seed, p.Name)
-		case strings.HasSuffix(p.Name, ".weight"):
-			for i := range v {
-				v[i] = 1
-			}
-		}
-		return v, nil
-	}, nil)
+	return m.replace(drawn{std: initializerRange(m.cfg.Raw), seed: seed})
 }
+
+// drawn are random values.
+type drawn struct {
+	std  float64
+	seed uint64
+}
+
+func (d drawn) read(p Param, from int, dst []float32) error {
+	switch {
+	case p.Decay:
+		d.normal(dst, p, from)
+	case strings.HasSuffix(p.Name, ".weight"):
+		for i := range dst {
+			dst[i] = 1
+		}
+	default:
+		clear(dst)
+	}
+	return nil
+}
+
+func (drawn) bf16(Param, int, int, func([]byte)) bool { return false }
 
 func initializerRange(raw map[string]any) float64 {
 	if n, ok := raw["initializer_range"].(json.Number); ok {
@@ -42,24 +52,26 @@ func initializerRange(raw map[string]any) float64 {
 // depend on how many there are.
 const initBlock = 1 << 16
 
-// normal fills v with normal values of mean 0 and the given standard deviation.
-func normal(v []float32, std float64, seed uint64, name string) {
+// normal sets dst to the normal values, of mean 0, of p's elements from one on.
+func (d drawn) normal(dst []float32, p Param, from int) {
 	h := fnv.New64a()
-	h.Write([]byte(name))
-	base := seed ^ h.Sum64()
-	blocks := (len(v) + initBlock - 1) / initBlock
+	h.Write([]byte(p.Name))
+	base, end := d.seed^h.Sum64(), from+len(dst)
 	var next atomic.Int64
+	next.Store(int64(from / initBlock))
 	var wg sync.WaitGroup
-	for range min(blocks, runtime.GOMAXPROCS(0)) {
+	for range min((len(dst)+initBlock-1)/initBlock, runtime.GOMAXPROCS(0)) {
 		wg.Go(func() {
 			for {
 				b := int(next.Add(1)) - 1
-				if b >= blocks {
+				if b*initBlock >= end {
 					return
 				}
 				rng := rand.New(rand.NewPCG(base, uint64(b)))
-				for i := b * initBlock; i < min(len(v), (b+1)*initBlock); i++ {
-					v[i] = float32(std * rng.NormFloat64())
+				for i := b * initBlock; i < min(end, (b+1)*initBlock); i++ {
+					if v := float32(d.std * rng.NormFloat64()); i >= from {
+						dst[i-from] = v
+					}
 				}
 			}
 		})

@@ -18,7 +18,7 @@ type acts struct {
 
 // mlpRows is the number of rows that pass through the MLP at a time where gateUp is not kept: enough for
 // a matrix product to run at full speed, and the widest scratch of the model stays small.
-const mlpRows = 1024
+const mlpRows = 512
 
 // scratchActs takes the tensors of a block that works in place on x.
 func (m *Model) scratchActs(x device.Tensor) acts {

@@ -32,7 +32,6 @@ type span struct {
 }
 
 func (s span) absent() bool { return s.cols == 0 }
-func (s span) len() int     { return s.rows * s.cols }
 
 // layerSpans are the parameters of one transformer block as they are used: q, k and v are one matrix
 // (and one bias), and so are gate and up.

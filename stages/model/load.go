@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"openrs/stages/checkpoint"
-	"openrs/stages/device"
 )
 
 // TensorSource is where weights come from: a [checkpoint.Folder], or a [checkpoint.File] for weights
@@ -20,7 +19,7 @@ type TensorSource interface {
 // wrong shape or type, and (when src can list its tensors) one that the model does not know are errors
 // that wrap [ErrTensors].
 func (m *Model) Load(src TensorSource) error {
-	tensors := map[string]checkpoint.Tensor{}
+	tensors := stored{}
 	for _, p := range m.layout.params {
 		t, err := src.Tensor(p.Name)
 		switch {
@@ -41,41 +40,7 @@ func (m *Model) Load(src TensorSource) error {
 			return err
 		}
 	}
-	var buf []float32 // Upload does not keep it
-	return m.replace(func(p Param) ([]float32, error) {
-		if n := p.Len(); cap(buf) < n {
-			buf = make([]float32, n)
-		}
-		v := buf[:p.Len()]
-		return v, tensors[p.Name].ReadFloat32s(v)
-	}, m.packRaw(tensors))
-}
-
-// packRaw returns a function that packs a matrix straight from a checkpoint's bfloat16 values, or reports
-// that it can't: the matrix is in another type, here or there, or the device does not take them.
-func (m *Model) packRaw(tensors map[string]checkpoint.Tensor) func(w device.Weight, s span) bool {
-	packer, ok := m.dev.(device.BF16Packer)
-	if !ok || m.opt.DType != device.BF16 || m.opt.Train {
-		return nil
-	}
-	return func(w device.Weight, s span) bool {
-		for _, p := range s.params {
-			if tensors[p.Name].DType != checkpoint.BF16 {
-				return false
-			}
-		}
-		var raw []byte
-		if len(s.params) == 1 {
-			raw = tensors[s.params[0].Name].Bytes()
-		} else {
-			raw = make([]byte, 0, 2*s.len())
-			for _, p := range s.params { // they follow each other
-				raw = append(raw, tensors[p.Name].Bytes()...)
-			}
-		}
-		packer.PackBF16(w, raw)
-		return true
-	}
+	return m.replace(tensors)
 }
 
 // checkExtra names what a checkpoint has and the model does not use. Two kinds are harmless: the rotary
@@ -101,59 +66,21 @@ func (m *Model) checkExtra(names []string) error {
 	return fmt.Errorf("%w: a %s model has no tensor %s%s", ErrTensors, m.cfg.Architecture, strings.Join(extra, ", "), more)
 }
 
-// replace sets every parameter to what values returns for it and packs the matrices. Without masters
-// they pass through one buffer of the size of the largest matrix, but for those that raw, which may be nil,
-// reports to have packed.
-func (m *Model) replace(values func(Param) ([]float32, error), raw func(device.Weight, span) bool) error {
-	upload := func(s span, at device.Tensor) error {
-		flat := at.Reshape(1, s.len())
-		for _, p := range s.params {
-			v, err := values(p)
-			if err != nil {
-				return fmt.Errorf("%s: %w", p.Name, err)
-			}
-			from := p.Offset - s.offset
-			m.dev.Upload(flat.ColRange(from, from+p.Len()), v)
-		}
-		return nil
+// stored are the values of a checkpoint, by name.
+type stored map[string]checkpoint.Tensor
+
+func (t stored) read(p Param, from int, dst []float32) error {
+	part := t[p.Name].Range(from, from+len(dst))
+	defer part.Forget()
+	return part.ReadFloat32s(dst)
+}
+
+func (t stored) bf16(p Param, from, to int, use func([]byte)) bool {
+	part := t[p.Name].Range(from, to)
+	if part.DType != checkpoint.BF16 {
+		return false
 	}
-	if m.opt.Train {
-		err := m.layout.spans(func(s span) error { return upload(s, device.View(m.params, s.offset, s.rows, s.cols)) })
-		if err != nil {
-			return err
-		}
-		m.Repack()
-		return m.dev.Sync()
-	}
-	if err := m.layout.vectorSpans(func(s span) error { return upload(s, m.vector(s)) }); err != nil {
-		return err
-	}
-	var largest int
-	m.weights(func(_ device.Weight, s span) { largest = max(largest, s.len()) })
-	var staging device.Buffer
-	var err error
-	defer func() {
-		if staging != nil {
-			m.dev.Free(staging)
-		}
-	}()
-	m.weights(func(w device.Weight, s span) {
-		if err != nil || raw != nil && raw(w, s) {
-			return
-		}
-		if staging == nil {
-			if staging, err = m.dev.Alloc(largest); err != nil {
-				staging, err = nil, fmt.Errorf("staging buffer: %w", err)
-				return
-			}
-		}
-		t := device.View(staging, 0, s.rows, s.cols)
-		if err = upload(s, t); err == nil {
-			m.dev.Pack(w, t)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	return m.dev.Sync()
+	use(part.Bytes())
+	part.Forget()
+	return true
 }

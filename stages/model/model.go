@@ -57,7 +57,8 @@ type Model struct {
 	kept *pool  // what a Pass keeps
 	pass uint64 // number of the last Pass
 
-	chunk int // rows that pass through the MLP at a time: mlpRows
+	chunk   int // rows that pass through the MLP at a time: mlpRows
+	loading int // values that are on their way into the model at a time: loadedValues
 }
 
 // layerWeights are one block's weights as the device uses them.
@@ -89,7 +90,7 @@ func New(dev device.Device, cfg checkpoint.Config, opt Options) (*Model, error) 
 	case opt.MaxPositions < 0 || opt.MaxPositions > cfg.MaxPositions:
 		return nil, fmt.Errorf("max positions: expected 1 to the configuration's %d, found %d", cfg.MaxPositions, opt.MaxPositions)
 	}
-	m := &Model{dev: dev, cfg: cfg, opt: opt, layout: newLayout(cfg), work: newPool(dev), kept: newPool(dev), chunk: mlpRows}
+	m := &Model{dev: dev, cfg: cfg, opt: opt, layout: newLayout(cfg), work: newPool(dev), kept: newPool(dev), chunk: mlpRows, loading: loadedValues}
 	if err := m.allocate(); err != nil {
 		m.Close()
 		return nil, fmt.Errorf("weights of a model of %d parameters: %w", m.layout.total, err)

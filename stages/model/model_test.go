@@ -232,7 +232,8 @@ func TestInit(t *testing.T) {
 		t.Error("two seeds give the same weights")
 	}
 	v := make([]float32, 3*initBlock+17)
-	normal(v, 0.02, 1, "x")
+	source, p := drawn{std: 0.02, seed: 1}, Param{Name: "x", Shape: []int{1, len(v)}, Decay: true}
+	source.normal(v, p, 0)
 	var sum, squares float64
 	for _, x := range v {
 		sum += float64(x)
@@ -244,6 +245,11 @@ func TestInit(t *testing.T) {
 	}
 	if slices.Equal(v[:100], v[initBlock:initBlock+100]) {
 		t.Error("two blocks have the same values")
+	}
+	for _, part := range [][2]int{{0, 5}, {initBlock - 1, initBlock + 1}, {initBlock, 2 * initBlock}, {initBlock + 7, len(v)}} {
+		got := make([]float32, part[1]-part[0])
+		source.normal(got, p, part[0])
+		same(t, fmt.Sprintf("values %d to %d", part[0], part[1]), got, v[part[0]:part[1]])
 	}
 }
 

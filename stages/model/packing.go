@@ -138,7 +138,7 @@ func Split(groups []Group, budget int) [][]Piece {
 		batch, used = nil, 0
 	}
 	for i, g := range groups {
-		n := rowsOf(g)
+		n := g.Rows()
 		if used+n > budget {
 			flush()
 		}
@@ -162,8 +162,8 @@ func Split(groups []Group, budget int) [][]Piece {
 	return out
 }
 
-// rowsOf is the number of rows that Pack makes of a whole group.
-func rowsOf(g Group) int {
+// Rows is the number of rows that [Pack] makes of a whole group.
+func (g Group) Rows() int {
 	if tokens(g) == 0 {
 		return 0
 	}

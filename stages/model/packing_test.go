@@ -97,8 +97,8 @@ func TestSplit(t *testing.T) {
 					t.Fatalf("%v: piece %+v after %+v", batches, piece, next)
 				}
 				g := groups[piece.Group]
-				if whole := piece.From == 0 && piece.To == len(g.Completions); !whole && rowsOf(g) <= budget {
-					t.Fatalf("%v: group %d of %d rows is divided, budget %d", batches, piece.Group, rowsOf(g), budget)
+				if whole := piece.From == 0 && piece.To == len(g.Completions); !whole && g.Rows() <= budget {
+					t.Fatalf("%v: group %d of %d rows is divided, budget %d", batches, piece.Group, g.Rows(), budget)
 				}
 				if next = piece; piece.To == len(g.Completions) {
 					next = Piece{Group: piece.Group + 1}

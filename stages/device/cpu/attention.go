@@ -85,41 +85,51 @@ type queries struct {
 func (d *Device) attend(t *worker, h heads, x queries, runs []keyRun) {
 	const block = device.KeyBlock
 	m, dim, ld := x.rows*h.group, h.dim, blocksAtOnce*block
-	buf := t.floats(m * (2*dim + ld + 2))
+	buf := t.floats(m * (2*dim + ld + 4))
 	q, acc, scores := cut(&buf, m*dim), cut(&buf, m*dim), cut(&buf, m*ld)
-	top, sum := cut(&buf, m), cut(&buf, m)
+	s := softmaxRows{top: cut(&buf, m), was: cut(&buf, m), sum: cut(&buf, m), part: cut(&buf, m)}
 	for r := range x.rows {
 		copy(q[r*h.group*dim:][:h.group*dim], x.q[r*x.qStride:])
 	}
 	d.set.Scale(q, h.Scale)
 	clear(acc)
+	s.start()
 
 	last := x.pos + x.rows - 1
 	first, blocks := 0, last/block+1 // the next block, and how many there are
+	atOnce, stream := blocksAtOnce, keyStream{runs: runs, left: blocks}
+	if x.rows == 1 {
+		// Few rows: to read the keys and values takes as long as to multiply with them. Take one block after the
+		// other, and ask for the one that follows meanwhile.
+		atOnce = 1
+		k, v := stream.next(h)
+		kernel.Prefetch(k)
+		kernel.Prefetch(v)
+	}
 	for _, run := range runs {
 		for at := 0; at < run.blocks && first < blocks; {
-			n := min(blocksAtOnce, run.blocks-at, blocks-first)
+			n := min(atOnce, run.blocks-at, blocks-first)
 			row := max(0, first*block-x.pos) * h.group // the first that sees any of these
+			var nextV []float32
+			if x.rows == 1 {
+				var nextK []float32
+				nextK, nextV = stream.next(h)
+				t.gemm.Expect(nextK)
+			}
 			d.set.Gemm(scores[row*ld:], ld, q[row*dim:], dim, run.k[at*h.kBlock:], m-row, n*block, dim, 0, n, nil, kernel.Store, t.gemm)
 			for j := range n {
 				start := (first + j) * block
 				row := max(0, start-x.pos) * h.group
-				for i := row; i < m; i++ {
-					seen := min(block, x.pos+i/h.group-start+1)
-					p := scores[i*ld+j*block:][:block]
-					high := d.set.Max(p[:seen])
-					switch {
-					case start == 0:
-						top[i], sum[i] = high, 0
-					case high > top[i]:
-						shrink := float32(math.Exp(float64(top[i] - high)))
-						d.set.Scale(acc[i*dim:][:dim], shrink)
-						top[i] = high
-						sum[i] *= shrink
+				for i := row; i < m; {
+					// Rows that see the same part of the block go together: all, or those of a query.
+					seen, to := min(block, x.pos+i/h.group-start+1), m
+					if seen < block {
+						to = i + h.group
 					}
-					sum[i] += d.set.ExpSum(p[:seen], p[:seen], top[i])
-					clear(p[seen:])
+					s.block(d, scores[i*ld+j*block:], ld, i, to, seen, acc, dim)
+					i = to
 				}
+				t.gemm.Expect(nextV)
 				d.addValues(t, h, acc[row*dim:], scores[row*ld+j*block:], ld, run.v[(at+j)*h.vBlock:], m-row, min(block, last-start+1))
 			}
 			at += n
@@ -133,11 +143,59 @@ func (d *Device) attend(t *worker, h heads, x queries, runs []keyRun) {
 		r, g := i/h.group, i%h.group
 		o := x.out[r*x.oStride+g*dim:][:dim]
 		copy(o, acc[i*dim:])
-		d.set.Scale(o, 1/sum[i])
+		d.set.Scale(o, 1/s.sum[i])
 		if x.lse != nil {
-			x.lse[r*x.lse0+g] = float32(float64(top[i]) + math.Log(float64(sum[i])))
+			x.lse[r*x.lse0+g] = float32(float64(s.top[i]) + math.Log(float64(s.sum[i])))
 		}
 	}
+}
+
+// softmaxRows is the running maximum and sum of the rows of a tile.
+type softmaxRows struct {
+	top, sum  []float32
+	was, part []float32 // the maximum before a block, and the block's sums
+}
+
+func (s *softmaxRows) start() {
+	for i := range s.top {
+		s.top[i], s.sum[i] = float32(math.Inf(-1)), 0
+	}
+}
+
+// block takes rows [from, to) through a block of scores p with stride ld, of which they see the first seen:
+// the scores become p, and what acc holds shrinks with a new maximum.
+func (s *softmaxRows) block(d *Device, p []float32, ld, from, to, seen int, acc []float32, dim int) {
+	copy(s.was[from:to], s.top[from:to])
+	d.set.SoftmaxBlock(p, ld, to-from, seen, s.top[from:to], s.part[from:to])
+	for i := from; i < to; i++ {
+		if s.top[i] != s.was[i] && s.sum[i] != 0 {
+			shrink := float32(math.Exp(float64(s.was[i] - s.top[i])))
+			d.set.Scale(acc[i*dim:][:dim], shrink)
+			s.sum[i] = float32(s.sum[i] * shrink)
+		}
+		s.sum[i] += s.part[i]
+	}
+}
+
+// keyStream goes through the blocks of runs, ahead of those who use them.
+type keyStream struct {
+	runs []keyRun
+	at   int // the next block of the first run
+	left int // blocks of all runs
+}
+
+// next returns the keys and values of the next block, or nothing after the last.
+func (s *keyStream) next(h heads) (k, v []float32) {
+	for len(s.runs) > 0 && s.at == s.runs[0].blocks {
+		s.runs, s.at = s.runs[1:], 0
+	}
+	if s.left == 0 || len(s.runs) == 0 {
+		return nil, nil
+	}
+	k, v = s.runs[0].k[s.at*h.kBlock:][:h.kBlock], s.runs[0].v[s.at*h.vBlock:][:h.vBlock]
+	s.at++
+	s.left--
+	return k, v
 }
 
 // addValues adds p·V to acc for the first keys of a block of values.

@@ -12,6 +12,12 @@ const (
 	// gradKeys how many keys.
 	gradTile = 96
 	gradKeys = 4 * device.KeyBlock
+
+	// A segment of more than partWork pairs of a query and a key is cut into parts of about that many, but
+	// at most maxParts, so that one long sequence occupies many threads. A device starts with partWork;
+	// tests set it to less.
+	partWork = 1 << 17
+	maxParts = 16
 )
 
 // keyRows is consecutive rows of keys and values, packed for the backward pass. For one key-value head
@@ -20,20 +26,33 @@ const (
 type keyRows struct {
 	row, len int
 	at       int
+	block    int // number of the first block of keys, counted over all rows to pack
 }
 
-// gradSegment is a segment in the backward pass: its own rows and those of its prefix, both packed, and
-// the place of its share of the prefix's gradients (dk and dv, PrefixLen × headDim each).
+// gradSegment is a segment in the backward pass: its own rows and those of its prefix, both packed.
 type gradSegment struct {
 	device.Segment
 	own, prefix int // of gradPlan.rows; prefix −1 for none
-	partial     int
 }
+
+// gradPart is consecutive queries of a segment. Parts are computed independently: each has its share of
+// the gradients of the keys it sees, and the shares are added in order of parts. Where a segment is cut
+// follows from its length and that of its prefix alone.
+type gradPart struct {
+	seg, from, to int // rows of the segment
+	prefix, own   int // the places of its shares: of the prefix's rows, and of the segment's first to rows
+}
+
+// shared says that a part's gradients of the segment's own rows are a share; those of the first part go
+// where the others are added.
+func (p gradPart) shared() bool { return p.from > 0 }
 
 // gradPlan is the layout of one call. Sizes and places are those of one key-value head.
 type gradPlan struct {
 	rows     []keyRows
+	blocks   int // of all rows
 	segs     []gradSegment
+	parts    []gradPart
 	packed   int
 	partials int
 }
@@ -41,26 +60,60 @@ type gradPlan struct {
 // planGrad lays out the rows to pack. A prefix is usually a segment of its own and packed as such.
 func (d *Device) planGrad(h heads, spans []span) *gradPlan {
 	g := &d.shared.plan
-	g.rows, g.segs, g.packed, g.partials = g.rows[:0], g.segs[:0], 0, 0
+	*g = gradPlan{rows: g.rows[:0], segs: g.segs[:0], parts: g.parts[:0]}
 	add := func(row, n int) int {
-		g.rows = append(g.rows, keyRows{row: row, len: n, at: g.packed})
+		g.rows = append(g.rows, keyRows{row: row, len: n, at: g.packed, block: g.blocks})
 		g.packed += 2*blocksOf(n)*h.kBlock + h.panels*kernel.Panel*n
+		g.blocks += blocksOf(n)
 		return len(g.rows) - 1
 	}
+	share := func(rows int) int {
+		g.partials += 2 * rows * h.dim
+		return g.partials - 2*rows*h.dim
+	}
 	for _, s := range spans {
-		x := gradSegment{Segment: s.Segment, own: add(s.Row, s.Len), prefix: -1, partial: g.partials}
+		x := gradSegment{Segment: s.Segment, own: add(s.Row, s.Len), prefix: -1}
 		if s.PrefixLen > 0 && s.Len > 0 {
 			if s.root >= 0 {
 				x.prefix = g.segs[s.root].own
 			} else {
 				x.prefix = add(s.PrefixRow, s.PrefixLen)
 			}
-			g.partials += 2 * s.PrefixLen * h.dim
+		}
+		for from := 0; from < s.Len; {
+			p := gradPart{seg: len(g.segs), from: from, to: h.partEnd(s.Segment, from, d.partWork)}
+			if x.prefix >= 0 {
+				p.prefix = share(s.PrefixLen)
+			}
+			if p.shared() {
+				p.own = share(p.to)
+			}
+			g.parts, from = append(g.parts, p), p.to
 		}
 		g.segs = append(g.segs, x)
 	}
 	return g
 }
+
+// partEnd is where the part of a segment that starts at row from ends: after whole tiles of queries, so that
+// all parts have about the same number of pairs of a query and a key.
+func (h heads) partEnd(s device.Segment, from int, work float64) int {
+	pairs := func(rows int) float64 { return float64(rows) * (float64(s.PrefixLen) + float64(rows+1)/2) }
+	n := min(maxParts, int(pairs(s.Len)/work))
+	if n < 2 {
+		return s.Len
+	}
+	share := pairs(s.Len) / float64(n)
+	done, step := int(pairs(from)/share), h.gradRows() // done counts shares
+	to := from + step
+	for to < s.Len && pairs(to) < float64(done+1)*share {
+		to += step
+	}
+	return min(to, s.Len)
+}
+
+// gradRows is how many queries make a tile.
+func (h heads) gradRows() int { return max(1, gradTile/h.group) }
 
 // parts returns the three packed matrices of x within one head's memory.
 func (x keyRows) parts(h heads, packed []float32) (k, v, kRows []float32) {
@@ -84,8 +137,8 @@ type attentionGrads struct {
 //
 //	p = exp(s − lse);  ds = p ⊙ (dout·Vᵀ − D);  dq = ds·K·scale;  dk = dsᵀ·(q·scale);  dv = pᵀ·dout
 //
-// Segments and key-value heads are independent of each other but for the rows of shared prefixes: each
-// segment computes its share of those separately, and the shares are added in order of segments.
+// Parts of segments and key-value heads are independent of each other but for dk and dv of keys that
+// several parts see: each computes its share separately, and the shares are added in order of parts.
 func (d *Device) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v device.Tensor, shape device.AttentionShape, segs []device.Segment) {
 	const op = "AttentionBackward"
 	a := attentionGrads{
@@ -105,7 +158,7 @@ func (d *Device) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v device.Te
 	}
 	spans, _ := d.spansOf(op, segs, rows)
 	plan := d.planGrad(a.heads, spans)
-	if len(plan.segs) == 0 {
+	if len(plan.parts) == 0 {
 		return
 	}
 	a.plan = plan
@@ -116,71 +169,73 @@ func (d *Device) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v device.Te
 	for _, s := range plan.segs {
 		total += 3 * a.cost(s.Len, s.PrefixLen+s.Len)
 	}
-	nRows := len(plan.rows) * a.KVHeads
-	d.split(nRows, 1, 3*copyCost*float64(a.KVHeads*plan.packed)/float64(nRows), func(_ *worker, lo, hi int) {
-		for i := lo; i < hi; i++ {
-			d.packGrad(&a, i/a.KVHeads, i%a.KVHeads)
+	nBlocks := plan.blocks * a.KVHeads
+	d.split(nBlocks, 1, 3*copyCost*float64(a.KVHeads*plan.packed)/float64(max(nBlocks, 1)), func(_ *worker, lo, hi int) {
+		for kv := lo / plan.blocks; kv*plan.blocks < hi; kv++ {
+			d.packGrad(&a, kv, max(0, lo-kv*plan.blocks), min(plan.blocks, hi-kv*plan.blocks))
 		}
 	})
-	nSegs := len(plan.segs) * a.KVHeads
-	d.split(nSegs, 1, total/float64(len(plan.segs)), func(t *worker, lo, hi int) {
+	nParts := len(plan.parts) * a.KVHeads
+	d.split(nParts, 1, total/float64(max(len(plan.parts), 1)), func(t *worker, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			d.segmentGrad(t, &a, i/a.KVHeads, i%a.KVHeads)
+			d.partGrad(t, &a, plan.parts[i/a.KVHeads], i%a.KVHeads)
 		}
 	})
 	if plan.partials == 0 {
 		return
 	}
-	d.split(a.KVHeads, 1, float64(plan.partials)/float64(a.dim)*callCost, func(_ *worker, lo, hi int) {
-		for kv := lo; kv < hi; kv++ {
-			d.addPartials(&a, kv)
+	cost := float64(a.KVHeads*plan.partials) / float64(a.dim*rows) * callCost
+	d.split(rows, 1, cost, func(_ *worker, lo, hi int) {
+		for kv := range a.KVHeads {
+			d.addPartials(&a, kv, lo, hi)
 		}
 	})
 }
 
-// packGrad packs entry i of the plan's rows for one head.
-func (d *Device) packGrad(a *attentionGrads, i, kv int) {
-	x, col := a.plan.rows[i], kv*a.dim
-	if x.len == 0 {
-		return
+// packGrad packs blocks [lo, hi), counted over all rows of the plan, for one head.
+func (d *Device) packGrad(a *attentionGrads, kv, lo, hi int) {
+	const block = device.KeyBlock
+	col := kv * a.dim
+	for _, x := range a.plan.rows {
+		first, last := max(lo-x.block, 0), min(hi-x.block, blocksOf(x.len))
+		if first >= last {
+			continue
+		}
+		k, v, kRows := x.parts(a.heads, a.packed[kv*a.plan.packed:])
+		from := first * block
+		n := min(last*block, x.len) - from
+		d.set.PackTransposed(k[first*a.kBlock:], a.k.from(x.row+from, col), a.k.stride, n, a.dim)
+		d.set.PackTransposed(v[first*a.kBlock:], a.v.from(x.row+from, col), a.v.stride, n, a.dim)
+		for p := range a.panels {
+			c := p * kernel.Panel
+			d.set.Pack(kRows[(p*x.len+from)*kernel.Panel:], a.k.from(x.row+from, col+c), a.k.stride, n, min(kernel.Panel, a.dim-c))
+		}
 	}
-	k, v, kRows := x.parts(a.heads, a.packed[kv*a.plan.packed:])
-	d.set.PackTransposed(k, a.k.from(x.row, col), a.k.stride, x.len, a.dim)
-	d.set.PackTransposed(v, a.v.from(x.row, col), a.v.stride, x.len, a.dim)
-	d.set.Pack(kRows, a.k.from(x.row, col), a.k.stride, x.len, a.dim)
 }
 
-// segmentGrad computes dq of a segment and one key-value head, dk and dv of its own rows, and its share
-// of those of its prefix.
-func (d *Device) segmentGrad(t *worker, a *attentionGrads, seg, kv int) {
-	s, h := a.plan.segs[seg], a.heads
-	if s.Len == 0 {
-		return
-	}
+// partGrad computes, for the queries of a part and one key-value head, dq and the part's share of dk and dv.
+func (d *Device) partGrad(t *worker, a *attentionGrads, part gradPart, kv int) {
+	s, h := a.plan.segs[part.seg], a.heads
 	packed, col := a.packed[kv*a.plan.packed:], kv*h.dim
-	own := keyGrads{
-		keyRows: a.plan.rows[s.own], pos: s.PrefixLen,
-		dk: a.dk.from(s.Row, col), dkStride: a.dk.stride,
-		dv: a.dv.from(s.Row, col), dvStride: a.dv.stride,
-	}
-	for r := range s.Len {
-		clear(a.dk.from(s.Row+r, col)[:h.dim])
-		clear(a.dv.from(s.Row+r, col)[:h.dim])
+	own := keyGrads{keyRows: a.plan.rows[s.own], pos: s.PrefixLen}
+	if part.shared() {
+		own.share(a.share(kv, part.own, part.to), h.dim)
+	} else {
+		own.dk, own.dkStride = a.dk.from(s.Row, col), a.dk.stride
+		own.dv, own.dvStride = a.dv.from(s.Row, col), a.dv.stride
+		for r := range s.Len {
+			clear(a.dk.from(s.Row+r, col)[:h.dim])
+			clear(a.dv.from(s.Row+r, col)[:h.dim])
+		}
 	}
 	var prefix keyGrads
 	if s.prefix >= 0 {
-		share := a.share(s, kv)
-		clear(share)
-		n := s.PrefixLen * h.dim
-		prefix = keyGrads{
-			keyRows: a.plan.rows[s.prefix],
-			dk:      share[:n], dkStride: h.dim,
-			dv: share[n:], dvStride: h.dim,
-		}
+		prefix.keyRows = a.plan.rows[s.prefix]
+		prefix.share(a.share(kv, part.prefix, s.PrefixLen), h.dim)
 	}
-	step := max(1, gradTile/h.group)
-	for row := 0; row < s.Len; row += step {
-		n := min(step, s.Len-row)
+	step := h.gradRows()
+	for row := part.from; row < part.to; row += step {
+		n := min(step, part.to-row)
 		m := n * h.group
 		buf := t.floats(m * (3*h.dim + 1 + 2*gradKeys))
 		x := gradTileState{
@@ -211,9 +266,9 @@ func (d *Device) segmentGrad(t *worker, a *attentionGrads, seg, kv int) {
 	}
 }
 
-// share is where a segment keeps its part of the gradients of its prefix: dk, then dv.
-func (a *attentionGrads) share(s gradSegment, kv int) []float32 {
-	return a.partials[kv*a.plan.partials+s.partial:][:2*s.PrefixLen*a.dim]
+// share is where a part keeps its share of dk and then of dv of so many rows.
+func (a *attentionGrads) share(kv, at, rows int) []float32 {
+	return a.partials[kv*a.plan.partials+at:][:2*rows*a.dim]
 }
 
 // gradTileState is a tile of m queries (times heads of the group): q is scaled, dots holds D, and p and
@@ -233,6 +288,13 @@ type keyGrads struct {
 	pos                int
 	dk, dv             []float32
 	dkStride, dvStride int
+}
+
+// share clears a part's share and lets the gradients go there.
+func (y *keyGrads) share(s []float32, dim int) {
+	clear(s)
+	y.dk, y.dv = s[:len(s)/2], s[len(s)/2:]
+	y.dkStride, y.dvStride = dim, dim
 }
 
 // keysGrad takes a tile of queries through the first n keys of y and adds to dq, dk and dv.
@@ -265,18 +327,25 @@ func (d *Device) keysGrad(t *worker, h heads, x gradTileState, y keyGrads, n int
 	}
 }
 
-// addPartials adds the segments' shares of prefix gradients, in order of segments.
-func (d *Device) addPartials(a *attentionGrads, kv int) {
-	col := kv * a.dim
-	for _, s := range a.plan.segs {
-		if s.prefix < 0 {
-			continue
+// addPartials adds the parts' shares to rows [lo, hi) of dk and dv, in order of parts.
+func (d *Device) addPartials(a *attentionGrads, kv, lo, hi int) {
+	for _, p := range a.plan.parts {
+		s := a.plan.segs[p.seg]
+		if s.prefix >= 0 {
+			d.addShare(a, kv, p.prefix, s.PrefixRow, s.PrefixLen, lo, hi)
 		}
-		share := a.share(s, kv)
-		n := s.PrefixLen * a.dim
-		for r := range s.PrefixLen {
-			d.set.AddTo(a.dk.from(s.PrefixRow+r, col)[:a.dim], share[r*a.dim:][:a.dim])
-			d.set.AddTo(a.dv.from(s.PrefixRow+r, col)[:a.dim], share[n+r*a.dim:][:a.dim])
+		if p.shared() {
+			d.addShare(a, kv, p.own, s.Row, p.to, lo, hi)
 		}
+	}
+}
+
+// addShare adds the share at a place, of n rows from row on, as far as they are in [lo, hi).
+func (d *Device) addShare(a *attentionGrads, kv, at, row, n, lo, hi int) {
+	share, col := a.share(kv, at, n), kv*a.dim
+	for r := max(lo, row); r < min(hi, row+n); r++ {
+		i := r - row
+		d.set.AddTo(a.dk.from(r, col)[:a.dim], share[i*a.dim:][:a.dim])
+		d.set.AddTo(a.dv.from(r, col)[:a.dim], share[(n+i)*a.dim:][:a.dim])
 	}
 }

@@ -119,20 +119,20 @@ func BenchmarkTrain(b *testing.B) {
 				for i := len(m.layers) - 1; i >= 0; i-- {
 					y := &m.layers[i]
 					d.MatMulBackward(ds, dx, y.down, false)
-					d.WeightGrad(y.dDown, dx, y.s)
+					d.WeightGrad(y.dDown, dx, y.s, device.F32)
 					d.SwiGLUBackward(dg, ds, y.g)
 					d.MatMulBackward(dn, dg, y.gateUp, false)
-					d.WeightGrad(y.dGateUp, dg, y.n2)
+					d.WeightGrad(y.dGateUp, dg, y.n2, device.F32)
 					d.RMSNormBackward(dx, y.dNorm2, dn, y.x1, y.norm2, eps, true)
 					d.MatMulBackward(datt, dx, y.o, false)
-					d.WeightGrad(y.dO, dx, y.att)
+					d.WeightGrad(y.dO, dx, y.att, device.F32)
 					q, k, v := split(y.a)
 					dq, dk, dv := split(da)
 					d.AttentionBackward(dq, dk, dv, datt, y.att, y.lse, q, k, v, m.shape, segs)
 					d.RoPE(dq, 32, m.rope, positions, true)
 					d.RoPE(dk, 32, m.rope, positions, true)
 					d.MatMulBackward(dn, da, y.qkv, false)
-					d.WeightGrad(y.dQKV, da, y.n1)
+					d.WeightGrad(y.dQKV, da, y.n1, device.F32)
 					d.RMSNormBackward(dx, y.dNorm1, dn, y.x0, y.norm1, eps, true)
 				}
 				d.EmbedGrad(m.dTable, dx, ids)
@@ -199,5 +199,36 @@ func BenchmarkDecode(b *testing.B) {
 			}
 			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "tokens/s")
 		})
+	}
+}
+
+// BenchmarkAttention is one long sequence, forward and backward, on one thread and on two.
+func BenchmarkAttention(b *testing.B) {
+	for _, shape := range []device.AttentionShape{{Heads: 4, KVHeads: 2, HeadDim: 32, Scale: 0.2}, {Heads: 14, KVHeads: 1, HeadDim: 64, Scale: 0.1}} {
+		for _, n := range []int{512, 4096} {
+			for _, threads := range []int{1, 2} {
+				d := openDevice(b, "", threads)
+				l := newLab(b, d, 1)
+				wide, narrow := shape.Heads*shape.HeadDim, shape.KVHeads*shape.HeadDim
+				q, k, v := l.random(n, wide), l.random(n, narrow), l.random(n, narrow)
+				out, lse, dout := l.empty(n, wide), l.empty(n, shape.Heads), l.random(n, wide)
+				dq, dk, dv := l.empty(n, wide), l.empty(n, narrow), l.empty(n, narrow)
+				segs := []device.Segment{{Len: n}}
+				product := float64(n) * float64(n+1) * float64(wide) // FLOP of one of the products
+				name := fmt.Sprintf("%dx%dx%d/%d/threads=%d", shape.Heads, shape.KVHeads, shape.HeadDim, n, threads)
+				b.Run("forward/"+name, func(b *testing.B) {
+					for b.Loop() {
+						d.Attention(out, lse, q, k, v, shape, segs)
+					}
+					b.ReportMetric(2*product*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				})
+				b.Run("backward/"+name, func(b *testing.B) {
+					for b.Loop() {
+						d.AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v, shape, segs)
+					}
+					b.ReportMetric(5*product*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				})
+			}
+		}
 	}
 }

@@ -7,9 +7,10 @@ import (
 	"openrs/stages/device/cpu/kernel"
 )
 
-// cache is a paged key-value cache: [layer][page][key-value head] of keys and of values, each as the
-// blocks that attention multiplies with (see keyRun). What a page held before is left in place: nothing
-// behind a query's position is ever used.
+// cache is a paged key-value cache: [layer][key-value head][page] of keys and of values, each as the
+// blocks that attention multiplies with (see keyRun), so that the pages of a sequence, which often follow
+// each other, are read in one stream. What a page held before is left in place: nothing behind a query's
+// position is ever used.
 type cache struct {
 	owner        *Device
 	cfg          device.CacheConfig
@@ -72,10 +73,27 @@ func (d *Device) cacheOf(op string, c device.Cache, layer int) *cache {
 	return p
 }
 
-// page returns the keys and values of one head from a page on.
+// page returns the keys and values of one head of a page.
 func (c *cache) page(layer, page, head int) (k, v []float32) {
-	i := (layer*c.cfg.Pages+page)*c.cfg.KVHeads + head
+	i := (layer*c.cfg.KVHeads+head)*c.cfg.Pages + page
 	return c.k[i*c.kHead:][:c.kHead], c.v[i*c.vHead:][:c.vHead]
+}
+
+// appendRuns appends the key blocks of one head of pages, those of pages that follow each other in one run.
+func (c *cache) appendRuns(runs []keyRun, layer, head int, pages []int32) []keyRun {
+	for i := 0; i < len(pages); {
+		n := 1
+		for i+n < len(pages) && pages[i+n] == pages[i]+int32(n) {
+			n++
+		}
+		first := (layer*c.cfg.KVHeads+head)*c.cfg.Pages + int(pages[i])
+		runs = append(runs, keyRun{
+			k: c.k[first*c.kHead:][:n*c.kHead], v: c.v[first*c.vHead:][:n*c.vHead],
+			blocks: n * c.cfg.PageSize / device.KeyBlock,
+		})
+		i += n
+	}
+	return runs
 }
 
 // CacheWrite implements [device.Decoding].
@@ -125,9 +143,12 @@ func (d *Device) CacheCopy(dst device.Cache, from, to int32) {
 	n := c.cfg.KVHeads
 	d.split(c.cfg.Layers, 1, float64(n*(c.kHead+c.vHead))*copyCost, func(_ *worker, lo, hi int) {
 		for layer := lo; layer < hi; layer++ {
-			f, t := layer*c.cfg.Pages+int(from), layer*c.cfg.Pages+int(to)
-			copy(c.k[t*n*c.kHead:][:n*c.kHead], c.k[f*n*c.kHead:])
-			copy(c.v[t*n*c.vHead:][:n*c.vHead], c.v[f*n*c.vHead:])
+			for head := range n {
+				fromK, fromV := c.page(layer, int(from), head)
+				toK, toV := c.page(layer, int(to), head)
+				copy(toK, fromK)
+				copy(toV, fromV)
+			}
 		}
 	})
 }
@@ -161,11 +182,7 @@ func (d *Device) PagedAttention(out, q device.Tensor, src device.Cache, layer in
 		for i := lo; i < hi; i++ {
 			tile, kv := tiles[i/h.KVHeads], i%h.KVHeads
 			s := seqs[tile.seq]
-			t.runs = t.runs[:0]
-			for _, page := range s.Pages[:(s.Start+tile.row+tile.rows+size-1)/size] {
-				k, v := c.page(layer, int(page), kv)
-				t.runs = append(t.runs, keyRun{k: k, v: v, blocks: size / device.KeyBlock})
-			}
+			t.runs = c.appendRuns(t.runs[:0], layer, kv, s.Pages[:(s.Start+tile.row+tile.rows+size-1)/size])
 			row, col := s.Row+tile.row, kv*h.group*h.dim
 			d.attend(t, h, queries{
 				q: qm.from(row, col), qStride: qm.stride,

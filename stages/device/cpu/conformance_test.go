@@ -8,12 +8,16 @@ import (
 	"openrs/stages/device/devicetest"
 )
 
-// TestConformance runs the suite for every kernel set of this machine, the splitting over threads
-// included.
+// TestConformance runs the suite for every kernel set of this machine, the splitting over threads and of
+// sequences included.
 func TestConformance(t *testing.T) {
 	for _, level := range kernel.Levels() {
 		t.Run(level.String(), func(t *testing.T) {
-			devicetest.Run(t, func(t *testing.T) device.Device { return openDevice(t, level.String(), 3) })
+			devicetest.Run(t, func(t *testing.T) device.Device {
+				d := openDevice(t, level.String(), 3)
+				d.partWork = 300 // sequences of more than 34 tokens are cut into parts
+				return d
+			})
 		})
 	}
 }

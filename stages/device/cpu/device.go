@@ -20,14 +20,17 @@ type Options struct {
 // Device is a processor with its threads. It implements [device.Device]; like any device it is owned
 // by one goroutine. Calls have finished when they return.
 type Device struct {
-	set     *kernel.Set
-	pool    *kernel.Pool
-	workers []*worker // one a thread of the pool
-	live    map[releaser]struct{}
-	shared  shared
-	minWork float64 // see split
-	ops     uint64  // see left
-	closed  bool
+	set      *kernel.Set
+	pool     *kernel.Pool
+	workers  []*worker // one a thread of the pool
+	live     map[releaser]struct{}
+	arena    arena
+	shared   shared
+	minWork  float64 // see split
+	partWork float64 // the same of attention backward
+	ops      uint64  // see left
+	upcoming
+	closed bool
 }
 
 var _ device.Device = (*Device)(nil)
@@ -55,7 +58,7 @@ func New(opt Options) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cpu: %w", err)
 	}
-	d := &Device{set: set, pool: kernel.NewPool(threads), live: map[releaser]struct{}{}, minWork: minWork}
+	d := &Device{set: set, pool: kernel.NewPool(threads), live: map[releaser]struct{}{}, minWork: minWork, partWork: partWork}
 	for range threads {
 		d.workers = append(d.workers, &worker{gemm: new(kernel.Scratch)})
 	}

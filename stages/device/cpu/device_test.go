@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -227,7 +226,7 @@ func TestGarbage(t *testing.T) {
 	calls := map[string]func(){
 		"MatMul":           func() { d.MatMul(dx, x, w, device.Tensor{}) },
 		"MatMulBackward":   func() { d.MatMulBackward(dx, x, w, true) },
-		"WeightGrad":       func() { d.WeightGrad(dw, x, x) },
+		"WeightGrad":       func() { d.WeightGrad(dw, x, x, device.F32) },
 		"RMSNormBackward":  func() { d.RMSNormBackward(dx, dnorm, x, x, norm, 1e-6, true) },
 		"Attention":        func() { d.Attention(out, lse, x, k, v, shape, segs) },
 		"LogProbs":         func() { d.LogProbs(logp, sum, device.Tensor{}, x, table, targets, temperature) },
@@ -258,55 +257,6 @@ func TestGarbage(t *testing.T) {
 		}
 		if least > 4096 {
 			t.Errorf("%s allocates %d bytes a call", name, least)
-		}
-	}
-}
-
-// TestPackBF16 compares a checkpoint's bfloat16 values, packed as they are, with the same values packed as
-// float32.
-func TestPackBF16(t *testing.T) {
-	for _, shape := range [][2]int{{1, 1}, {33, 7}, {64, 300}, {500, 129}} {
-		d := openDevice(t, "", 2)
-		d.minWork = 1
-		l := newLab(t, d, 1)
-		out, in := shape[0], shape[1]
-		x := l.random(out, in)
-		var raw []byte
-		for _, v := range l.read(x) {
-			raw = binary.LittleEndian.AppendUint16(raw, kernel.RoundBF16(v))
-		}
-		var rows [2][]float32
-		for i := range rows {
-			w, err := d.NewWeight(out, in, device.BF16, false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if i == 0 {
-				d.Pack(w, x)
-			} else {
-				d.PackBF16(w, raw)
-			}
-			ids := make([]int32, out)
-			for r := range ids {
-				ids[r] = int32(r)
-			}
-			y := l.empty(out, in)
-			d.Embed(y, w, ids)
-			rows[i] = l.read(y)
-			if got, want := w.Bytes(), int64(4*padded(out)*kernel.Pairs(in)); got != want {
-				t.Errorf("%d×%d takes %d bytes, want %d", out, in, got, want)
-			}
-		}
-		l.same(fmt.Sprintf("a weight of %d×%d", out, in), rows[1], rows[0])
-	}
-	d := openDevice(t, "", 1)
-	l := newLab(t, d, 1)
-	for _, c := range []struct {
-		w     device.Weight
-		bytes int
-	}{{l.weight(4, 6), 48}, {l.weightOf(4, 6, device.BF16), 48}} {
-		if got := message(func() { d.PackBF16(c.w, make([]byte, c.bytes)) }); !strings.Contains(got, "PackBF16: w 4×6") {
-			t.Errorf("%v with grad: panic %q", c.w.DType(), got)
 		}
 	}
 }

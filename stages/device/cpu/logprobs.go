@@ -24,25 +24,36 @@ func newSoftmaxSum() softmaxSum { return softmaxSum{top: float32(math.Inf(-1))} 
 // add takes in the next chunk of logits: e gets exp(z − top), and its sum is returned. e may be z, but
 // not with entropy, which needs both to keep weighted up to date.
 func (s *softmaxSum) add(set *kernel.Set, e, z []float32, entropy bool) float64 {
-	if high := set.Max(z); high > s.top || high != high {
-		if s.sum != 0 {
-			shift := float64(s.top) - float64(high)
-			shrink := math.Exp(shift)
-			s.weighted = shrink * (s.weighted + s.sum*shift)
-			s.sum *= shrink
-		}
-		s.top = high
-	}
-	if math.IsInf(float64(s.top), -1) {
-		clear(e) // nothing but −Inf so far: exp(z − top) would be NaN
-		return 0
-	}
-	sum := float64(set.ExpSum(e, z, s.top))
+	s.raise(set.Max(z))
+	sum := mass(set, e, z, s.top)
 	s.sum += sum
-	if entropy {
+	if entropy && !math.IsInf(float64(s.top), -1) {
 		s.weighted += float64(set.Dot(e, z)) - float64(s.top)*sum
 	}
 	return sum
+}
+
+// raise makes the larger of top and high the top, or NaN if one of them is.
+func (s *softmaxSum) raise(high float32) {
+	if !(high > s.top || high != high) {
+		return
+	}
+	if s.sum != 0 {
+		shift := float64(s.top) - float64(high)
+		shrink := math.Exp(shift)
+		s.weighted = shrink * (s.weighted + s.sum*shift)
+		s.sum *= shrink
+	}
+	s.top = high
+}
+
+// mass sets e to exp(z − top) and returns its sum.
+func mass(set *kernel.Set, e, z []float32, top float32) float64 {
+	if math.IsInf(float64(top), -1) {
+		clear(e) // nothing but −Inf so far: exp(z − top) would be NaN
+		return 0
+	}
+	return float64(set.ExpSum(e, z, top))
 }
 
 // logSumExp returns the log of the sum of exp(z).
@@ -160,7 +171,8 @@ func (d *Device) LogProbs(logp, lse, entropy, h device.Tensor, w device.Weight, 
 	})
 }
 
-// gradBlock is how many rows LogProbsBackward holds gradients of logits for, one chunk at a time.
+// gradBlock is how many rows LogProbsBackward holds gradients of logits for, one chunk at a time; a multiple
+// of device.GradRows.
 const gradBlock = 16 * logTile
 
 // LogProbsBackward implements [device.Backward]. For each chunk of the vocabulary it recomputes the
@@ -186,6 +198,11 @@ func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.
 	cost := 2 * float64(chunk) * (float64(in)/flopsPerNs + mathCost)
 	for b0 := 0; b0 < rows; b0 += gradBlock {
 		b1 := min(b0+gradBlock, rows)
+		hs := x.h.rowRange(b0, b1)
+		var packed []uint32
+		if x.w.dtype == device.BF16 {
+			packed = d.packRight(hs)
+		}
 		for from := 0; from < vocab; from += device.VocabChunk {
 			width := min(device.VocabChunk, vocab-from)
 			mode := modeOf(add || from > 0)
@@ -201,10 +218,12 @@ func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.
 					d.backward(t, gh.from(r0, 0), gh.stride, d.operandOf(t, x.w, z, width, r1-r0, width), x.w, r1-r0, from, 0, panels(in), mode)
 				}
 			})
-			d.outer(
-				matrix{data: gw.from(from, 0), rows: width, cols: in, stride: gw.stride},
-				matrix{data: dz, rows: b1 - b0, cols: width, stride: width},
-				matrix{data: x.h.from(b0, 0), rows: b1 - b0, cols: in, stride: x.h.stride})
+			g, z := gw.rowRange(from, from+width), matrix{data: dz, rows: b1 - b0, cols: width, stride: width}
+			if packed != nil {
+				d.outerPacked(g, z, packed)
+			} else {
+				d.outer(g, z, hs)
+			}
 		}
 	}
 }

@@ -11,9 +11,14 @@ const (
 	rowBlock = 8 * rowTile
 )
 
-// taskPanels is how many panels of a product of few rows make a task at least, about: each task waits for
-// memory at its first, which nobody has prefetched.
-const taskPanels = 7
+// A product of at most rowTile rows takes as long as its weight takes to read, and a thread that has nothing to
+// do while another reads its last panels is missed: a worker's share is cut into up to fineTasks tasks. With
+// more rows each panel is passed over several times, the next one being fetched meanwhile, and a task should
+// be some panels: taskPanels, about.
+const (
+	fineTasks  = 256
+	taskPanels = 7
+)
 
 // flopsPerNs is how many multiply-adds a thread does a nanosecond, about, to size tasks.
 const flopsPerNs = 40
@@ -48,7 +53,9 @@ func (d *Device) MatMulAdd(y, x device.Tensor, w device.Weight) {
 
 func (d *Device) matMul(c, a matrix, w *weight, bias []float32, mode kernel.Mode) {
 	x := d.leftOf(w, a)
+	d.follows(w, a.rows)
 	d.grid(a.rows, panels(w.out), w.in, func(t *worker, r0, r1, p0, p1 int) {
+		t.asked.begun(w)
 		d.forward(t, c.from(r0, 0), c.stride, x.part(d, t, r0, r1, 0, w.in), w, r1-r0, 0, w.out, p0, p1, bias, mode)
 	})
 }
@@ -99,27 +106,73 @@ func (d *Device) grid(rows, panels, k int, f func(t *worker, r0, r1, p0, p1 int)
 	tiles := (rows + rowTile - 1) / rowTile
 	rowTasks := (tiles + rowBlock/rowTile - 1) / (rowBlock / rowTile)
 	panelTasks := 1
-	if rowTasks < want {
+	if rowTasks == 1 {
+		panelTasks = d.panelTasks(rows, panels, total)
+	} else if rowTasks < want {
 		panelTasks = min(panels, (want+rowTasks-1)/rowTasks)
-		// The same number for every thread.
-		share := len(d.workers) * taskPanels
-		panelTasks = min(panelTasks, (panels+share-1)/share*len(d.workers))
 	}
-	d.pool.Run(rowTasks*panelTasks, func(id, task int) {
+	d.pool.RunAhead(rowTasks*panelTasks, func(id, task int) {
 		i, j := task/panelTasks, task%panelTasks
 		r0, r1 := tiles*i/rowTasks*rowTile, min(tiles*(i+1)/rowTasks*rowTile, rows)
 		f(d.workers[id], r0, r1, panels*j/panelTasks, panels*(j+1)/panelTasks)
-	})
+	}, d.ahead)
+}
+
+// panelTasks is into how many tasks the panels of a product of rows are cut that takes total nanoseconds: the
+// same number for each thread, so that shares of tasks are shares of panels.
+func (d *Device) panelTasks(rows, panels int, total float64) int {
+	threads := len(d.workers)
+	perThread := min(int(4*total/d.minWork)/threads, fineTasks)
+	if rows > rowTile {
+		share := (panels + threads - 1) / threads
+		perThread = min(int(total/d.minWork)/threads, tasksPerWorker, (share+taskPanels-1)/taskPanels)
+	}
+	return min(panels, max(perThread, 1)*threads)
 }
 
 // WeightGrad implements [device.Backward].
-func (d *Device) WeightGrad(dw, dy, x device.Tensor) {
+func (d *Device) WeightGrad(dw, dy, x device.Tensor, dtype device.DType) {
 	const op = "WeightGrad"
 	c, a, b := d.view(op, "dw", dw), d.view(op, "dy", dy), d.view(op, "x", x)
 	if a.rows != b.rows || c.rows != a.cols || c.cols != b.cols {
 		mismatch(op, "dw", dw, "dy", dy, "x", x)
 	}
-	d.outer(c, a, b)
+	if dtype != device.BF16 {
+		d.outer(c, a, b)
+		return
+	}
+	for r0 := 0; r0 < a.rows; r0 += outerRows {
+		r1 := min(r0+outerRows, a.rows)
+		d.outerPacked(c, a.rowRange(r0, r1), d.packRight(b.rowRange(r0, r1)))
+	}
+}
+
+// outerRows is how many rows of the right side of a gradient of bfloat16 are packed at a time: some
+// megabytes, and a multiple of device.GradRows.
+const outerRows = 128 * device.GradRows
+
+// packRight packs b as right side of outerPacked, valid until the next call.
+func (d *Device) packRight(b matrix) []uint32 {
+	pairs := kernel.Pairs(b.rows)
+	packed := grow(&d.shared.pairs, kernel.PackedPairsLen(b.cols, b.rows))
+	d.split(panels(b.cols), 1, float64(b.rows)*kernel.Panel*2*copyCost, func(_ *worker, lo, hi int) {
+		col := lo * kernel.Panel
+		if n := min(hi*kernel.Panel, b.cols) - col; n > 0 {
+			d.set.PackBF16(packed[col*pairs:], b.from(0, col), b.stride, b.rows, n)
+		}
+	})
+	return packed
+}
+
+// outerPacked is outer of bfloat16, for a right side of packRight.
+func (d *Device) outerPacked(c, a matrix, b []uint32) {
+	if a.rows == 0 || c.rows == 0 || c.cols == 0 {
+		return
+	}
+	cost := float64(a.rows) * float64(c.cols) / (2 * flopsPerNs)
+	d.split(c.rows, rowTile, cost, func(t *worker, lo, hi int) {
+		d.set.GemmTABF16(c.data, c.stride, a.data, a.stride, b, c.rows, c.cols, a.rows, lo, hi, t.gemm)
+	})
 }
 
 // outer computes c += aᵀ·b, split over the rows of c: each element is one chain over the rows of a and

@@ -23,15 +23,6 @@ func allocate(n int, what string, args ...any) ([]float32, error) {
 	return data, nil
 }
 
-// allocatePairs is allocate for pairs of bfloat16 values.
-func allocatePairs(n int, what string, args ...any) ([]uint32, error) {
-	data, err := allocate(n, what, args...)
-	if err != nil {
-		return nil, err
-	}
-	return kernel.AsPairs(data), nil
-}
-
 // product multiplies sizes, or returns −1 when one is negative or the result is beyond maxValues.
 func product(sizes ...int) int {
 	n := 1

@@ -13,7 +13,7 @@ import (
 //
 // A row without truncation takes two passes: the chunked log-sum-exp that LogProbs uses, which leaves
 // the mass of every chunk, and a walk through the one chunk in which the cumulative distribution passes
-// U. With top-k or top-p the border of what is kept is found by selection, without sorting.
+// U. Where there are fewer rows than threads, the threads share the chunks of a row. With top-k or top-p the border of what is kept is found by selection, without sorting.
 func (d *Device) Sample(logits device.Tensor, params []device.Sampling, ids []int32, logp []float32) error {
 	const op = "Sample"
 	m := d.view(op, "logits", logits)
@@ -21,11 +21,22 @@ func (d *Device) Sample(logits device.Tensor, params []device.Sampling, ids []in
 		panic(fmt.Sprintf("device: %s: %d parameters, %d ids and %d log-probabilities for %d rows", op, len(params), len(ids), len(logp), m.rows))
 	}
 	faults := grow(&d.shared.faults, m.rows)
+	if m.rows < len(d.workers) {
+		for r := range m.rows {
+			faults[r] = d.sampleRow(d.workers[0], m.row(r), params[r], true, &ids[r], &logp[r])
+		}
+		return rowFault(faults)
+	}
 	d.split(m.rows, 1, float64(m.cols)*2*mathCost+10*callCost, func(t *worker, lo, hi int) {
 		for r := lo; r < hi; r++ {
-			faults[r] = d.sampleRow(t, m.row(r), params[r], &ids[r], &logp[r])
+			faults[r] = d.sampleRow(t, m.row(r), params[r], false, &ids[r], &logp[r])
 		}
 	})
+	return rowFault(faults)
+}
+
+// rowFault returns the first row's error.
+func rowFault(faults []error) error {
 	for r, err := range faults {
 		if err != nil {
 			return fmt.Errorf("cpu: sample: row %d: %w", r, err)
@@ -65,14 +76,21 @@ func (x *logitRow) chunk(c int) (lo, hi int) {
 	return c * device.VocabChunk, min((c+1)*device.VocabChunk, len(x.z))
 }
 
-func (d *Device) sampleRow(t *worker, logits []float32, p device.Sampling, id *int32, logp *float32) error {
+// sampleRow draws from a row, with all threads if the row is wide and this is no task of one of them.
+func (d *Device) sampleRow(t *worker, logits []float32, p device.Sampling, alone bool, id *int32, logp *float32) error {
 	if err := checkSampling(p); err != nil {
 		return err
 	}
 	if len(logits) == 0 {
 		return fmt.Errorf("no logits")
 	}
-	x := d.readRow(t, logits, p.Temperature)
+	x := t.rowOf(logits)
+	if alone {
+		d.readWide(x, logits, p.Temperature)
+	} else {
+		d.readRow(x, logits, p.Temperature)
+	}
+	x.final()
 	if err := x.check(logits); err != nil {
 		return err
 	}
@@ -91,32 +109,73 @@ func (d *Device) sampleRow(t *worker, logits []float32, p device.Sampling, id *i
 	return nil
 }
 
-// readRow scales the logits and sums them up as LogProbs does.
-func (d *Device) readRow(t *worker, logits []float32, temperature float32) *logitRow {
-	n, x := len(logits), &t.logits
+// rowOf returns a row of as many logits, nothing of it read.
+func (w *worker) rowOf(logits []float32) *logitRow {
+	n, x := len(logits), &w.logits
 	chunks := (n + device.VocabChunk - 1) / device.VocabChunk
-	buf := t.floats(2*n + chunks)
+	buf := w.floats(2*n + chunks)
 	x.z, x.e, x.tops = cut(&buf, n), cut(&buf, n), cut(&buf, chunks)
 	x.masses = grow(&x.masses, chunks)
 	x.softmaxSum = newSoftmaxSum()
+	return x
+}
+
+// readRow scales the logits and sums them up as LogProbs does.
+func (d *Device) readRow(x *logitRow, logits []float32, temperature float32) {
 	if inv := inverseTemperature(temperature); inv == 1 {
 		x.z = logits
 	} else {
 		copy(x.z, logits)
 		d.set.Scale(x.z, inv)
 	}
-	for c := range chunks {
+	for c := range x.tops {
 		lo, hi := x.chunk(c)
 		x.masses[c] = x.add(d.set, x.e[lo:hi], x.z[lo:hi], false)
 		x.tops[c] = x.top
 	}
-	// Each chunk is relative to the top of its time: bring the masses to the final one.
+}
+
+// readWide is readRow by all threads. A chunk's mass depends on the chunks before it by their largest logit
+// alone, so those are found first.
+func (d *Device) readWide(x *logitRow, logits []float32, temperature float32) {
+	inv, cost := inverseTemperature(temperature), device.VocabChunk*mathCost
+	if inv == 1 {
+		x.z = logits
+	}
+	d.split(len(x.tops), 1, cost, func(_ *worker, from, to int) {
+		for c := from; c < to; c++ {
+			lo, hi := x.chunk(c)
+			if inv != 1 {
+				copy(x.z[lo:hi], logits[lo:hi])
+				d.set.Scale(x.z[lo:hi], inv)
+			}
+			x.tops[c] = d.set.Max(x.z[lo:hi])
+		}
+	})
+	sum := newSoftmaxSum()
+	for c, high := range x.tops {
+		sum.raise(high)
+		x.tops[c] = sum.top
+	}
+	d.split(len(x.tops), 1, cost, func(_ *worker, from, to int) {
+		for c := from; c < to; c++ {
+			lo, hi := x.chunk(c)
+			x.masses[c] = mass(d.set, x.e[lo:hi], x.z[lo:hi], x.tops[c])
+		}
+	})
+	for c, top := range x.tops {
+		x.raise(top)
+		x.sum += x.masses[c]
+	}
+}
+
+// final brings the masses, each relative to the top of its time, to the final top.
+func (x *logitRow) final() {
 	for c, top := range x.tops {
 		if top != x.top && x.masses[c] != 0 {
 			x.masses[c] *= math.Exp(float64(top) - float64(x.top))
 		}
 	}
-	return x
 }
 
 // check reports logits without a distribution.

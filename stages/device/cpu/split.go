@@ -9,6 +9,7 @@ type worker struct {
 
 	pairs   []uint32
 	rounded roundedPart
+	asked   asked
 	runs    []keyRun
 	logits  logitRow
 	cand    []candidate
@@ -33,6 +34,7 @@ func cut(s *[]float32, n int) []float32 {
 // shared is scratch memory that all threads see, kept between calls and only ever grown.
 type shared struct {
 	a, b   []float32
+	pairs  []uint32
 	sums   []float64
 	spans  []span
 	tiles  []tile
@@ -73,8 +75,8 @@ func (d *Device) split(n, align int, cost float64, f func(w *worker, lo, hi int)
 		f(d.workers[0], 0, n)
 		return
 	}
-	d.pool.Run(tasks, func(id, task int) {
+	d.pool.RunAhead(tasks, func(id, task int) {
 		lo, hi := units*task/tasks*align, units*(task+1)/tasks*align
 		f(d.workers[id], lo, min(hi, n))
-	})
+	}, d.ahead)
 }

@@ -36,7 +36,7 @@ func everyOp(t *testing.T, d *Device, rows int, dtype device.DType) map[string][
 	d.MatMulBackward(dx, y, w, true)
 	keep("MatMulBackward", dx)
 	dw, db := l.random(ffn, hidden), l.random(1, ffn)
-	d.WeightGrad(dw, y, x)
+	d.WeightGrad(dw, y, x, dtype)
 	d.BiasGrad(db, y)
 	keep("WeightGrad, BiasGrad", dw, db)
 	z := l.random(rows, hidden)
@@ -105,10 +105,12 @@ func TestThreads(t *testing.T) {
 				if dtype == device.BF16 && rows > 100 {
 					continue
 				}
-				one := everyOp(t, openDevice(t, level.String(), 1), rows, dtype)
+				first := openDevice(t, level.String(), 1)
+				first.partWork = 300
+				one := everyOp(t, first, rows, dtype)
 				for _, threads := range []int{2, 3} {
 					d := openDevice(t, level.String(), threads)
-					d.minWork = 1
+					d.minWork, d.partWork = 1, 300
 					l := newLab(t, d, 0)
 					for name, got := range everyOp(t, d, rows, dtype) {
 						l.same(fmt.Sprintf("%v: %s of %d rows in %v on %d threads", level, name, rows, dtype, threads), got, one[name])

@@ -29,6 +29,12 @@ func (m matrix) from(r, c int) []float32 {
 	return m.data[r*m.stride+c:]
 }
 
+// rowRange is rows [lo, hi).
+func (m matrix) rowRange(lo, hi int) matrix {
+	m.data, m.rows = m.from(lo, 0), hi-lo
+	return m
+}
+
 // view checks that t is a well-formed view of a living buffer of this device.
 func (d *Device) view(op, name string, t device.Tensor) matrix {
 	if d.closed {

@@ -22,6 +22,10 @@ type weight struct {
 	dtype        device.DType
 	fwd, bwd     []float32
 	fwd16, bwd16 []uint32
+	blocks       []block // the memory behind them
+
+	next *weight               // what followed in products of few rows, if known
+	ask  func(worker int) bool // see asking
 }
 
 // backChunk is how many outputs a chunk of backward panels covers. The chunks' products are added in
@@ -49,11 +53,10 @@ func (w *weight) Bytes() int64 {
 }
 
 func (w *weight) release() {
-	kernel.FreeFloats(w.fwd)
-	kernel.FreeFloats(w.bwd)
-	kernel.FreePairs(w.fwd16)
-	kernel.FreePairs(w.bwd16)
-	w.fwd, w.bwd, w.fwd16, w.bwd16 = nil, nil, nil, nil
+	for _, b := range w.blocks {
+		b.release()
+	}
+	w.fwd, w.bwd, w.fwd16, w.bwd16, w.blocks = nil, nil, nil, nil, nil
 }
 
 // living reports whether w has not been freed.
@@ -89,22 +92,32 @@ func (d *Device) NewWeight(out, in int, dtype device.DType, grad bool) (device.W
 	return w, nil
 }
 
-func (w *weight) allocate(grad bool) error {
-	const forward, backward = "weight of %d×%d", "backward panels of a weight of %d×%d"
-	var err error
+func (w *weight) allocate(grad bool) (failed error) {
+	out, in := w.out, w.in
 	if w.dtype == device.BF16 {
-		if w.fwd16, err = allocatePairs(product(padded(w.out), kernel.Pairs(w.in)), forward, w.out, w.in); err == nil && grad {
-			w.bwd16, err = allocatePairs(product(kernel.Pairs(w.out), padded(w.in)), backward, w.out, w.in)
+		out, in = kernel.Pairs(w.out), kernel.Pairs(w.in)
+	}
+	take := func(n int, what string) []float32 {
+		b, err := w.owner.arena.take(n, what+" of %d×%d", w.out, w.in)
+		if err != nil && failed == nil {
+			failed = err
 		}
-		return err
+		w.blocks = append(w.blocks, b)
+		return b.data
 	}
-	if w.fwd, err = allocate(product(padded(w.out), w.in), forward, w.out, w.in); err == nil && grad {
-		w.bwd, err = allocate(product(w.out, padded(w.in)), backward, w.out, w.in)
+	forward, backward := take(product(padded(w.out), in), "weight"), []float32(nil)
+	if grad {
+		backward = take(product(out, padded(w.in)), "backward panels of a weight")
 	}
-	return err
+	if w.dtype == device.BF16 {
+		w.fwd16, w.bwd16 = kernel.AsPairs(forward), kernel.AsPairs(backward)
+	} else {
+		w.fwd, w.bwd = forward, backward
+	}
+	return failed
 }
 
-var _ device.BF16Packer = (*Device)(nil)
+var _ device.RowPacker = (*Device)(nil)
 
 // FreeWeight implements [device.Memory].
 func (d *Device) FreeWeight(w device.Weight) {
@@ -118,24 +131,13 @@ func (d *Device) Pack(dst device.Weight, t device.Tensor) {
 	if m.rows != w.out || m.cols != w.in {
 		mismatch("Pack", "w", shapeOf(w), "t", t)
 	}
-	const perPanel = kernel.Panel * copyCost * 3
-	d.split(panels(w.out), 1, float64(w.in)*perPanel, func(t *worker, lo, hi int) {
-		for p := lo; p < hi; p++ {
-			row := p * kernel.Panel
-			n := min(kernel.Panel, w.out-row)
-			if w.dtype == device.BF16 {
-				d.set.PackBF16Transposed(w.fwd16[row*kernel.Pairs(w.in):], m.from(row, 0), m.stride, n, w.in, t.gemm)
-			} else {
-				d.set.PackTransposed(w.fwd[row*w.in:], m.from(row, 0), m.stride, n, w.in)
-			}
-		}
-	})
+	d.packForward(w, 0, m)
 	if !w.grad() {
 		return
 	}
 	perChunk := panels(w.in)
 	chunks := (w.out + backChunk - 1) / backChunk
-	d.split(chunks*perChunk, 1, float64(min(w.out, backChunk))*perPanel, func(_ *worker, lo, hi int) {
+	d.split(chunks*perChunk, 1, float64(min(w.out, backChunk))*panelCost, func(_ *worker, lo, hi int) {
 		for i := lo; i < hi; i++ {
 			from, p := i/perChunk*backChunk, i%perChunk
 			k, col := min(backChunk, w.out-from), p*kernel.Panel
@@ -149,16 +151,50 @@ func (d *Device) Pack(dst device.Weight, t device.Tensor) {
 	})
 }
 
-// PackBF16 implements [device.BF16Packer].
-func (d *Device) PackBF16(dst device.Weight, values []byte) {
-	const op = "PackBF16"
-	w := d.weightOf(op, dst)
-	if w.dtype != device.BF16 || w.grad() || len(values) != 2*w.out*w.in {
-		mismatch(op, "w", shapeOf(w), "dtype", w.dtype, "grad", w.grad(), "bytes", len(values))
+// panelCost is the estimated nanoseconds that one row of a panel takes to pack.
+const panelCost = kernel.Panel * copyCost * 3
+
+// packForward stores m as rows of w from a row on that starts a panel.
+func (d *Device) packForward(w *weight, from int, m matrix) {
+	d.split(panels(m.rows), 1, float64(w.in)*panelCost, func(t *worker, lo, hi int) {
+		for p := lo; p < hi; p++ {
+			row := p * kernel.Panel
+			n, at := min(kernel.Panel, m.rows-row), from+row
+			if w.dtype == device.BF16 {
+				d.set.PackBF16Transposed(w.fwd16[at*kernel.Pairs(w.in):], m.from(row, 0), m.stride, n, w.in, t.gemm)
+			} else {
+				d.set.PackTransposed(w.fwd[at*w.in:], m.from(row, 0), m.stride, n, w.in)
+			}
+		}
+	})
+}
+
+// PackRows implements [device.RowPacker].
+func (d *Device) PackRows(dst device.Weight, from int, t device.Tensor) {
+	const op = "PackRows"
+	w, m := d.weightOf(op, dst), d.view(op, "t", t)
+	if m.cols != w.in || !w.takesRows(from, m.rows) {
+		mismatch(op, "w", shapeOf(w), "grad", w.grad(), "from", from, "t", t)
 	}
-	d.split(panels(w.out), 1, float64(w.in)*kernel.Panel*copyCost*3, func(t *worker, lo, hi int) {
-		from, to := lo*kernel.Panel, min(hi*kernel.Panel, w.out)
-		d.set.PackRawBF16Transposed(w.fwd16[from*kernel.Pairs(w.in):], values[2*from*w.in:], w.in, to-from, w.in, t.gemm)
+	d.packForward(w, from, m)
+}
+
+// takesRows reports whether n rows from a row on can be packed by themselves.
+func (w *weight) takesRows(from, n int) bool {
+	return !w.grad() && from >= 0 && n >= 0 && from%kernel.Panel == 0 && from+n <= w.out && (n%kernel.Panel == 0 || from+n == w.out)
+}
+
+// PackBF16Rows implements [device.RowPacker].
+func (d *Device) PackBF16Rows(dst device.Weight, first int, values []byte) {
+	const op = "PackBF16Rows"
+	w := d.weightOf(op, dst)
+	rows := len(values) / (2 * w.in)
+	if w.dtype != device.BF16 || len(values) != 2*rows*w.in || !w.takesRows(first, rows) {
+		mismatch(op, "w", shapeOf(w), "dtype", w.dtype, "grad", w.grad(), "from", first, "bytes", len(values))
+	}
+	d.split(panels(rows), 1, float64(w.in)*panelCost, func(t *worker, lo, hi int) {
+		from, to := lo*kernel.Panel, min(hi*kernel.Panel, rows)
+		d.set.PackRawBF16Transposed(w.fwd16[(first+from)*kernel.Pairs(w.in):], values[2*from*w.in:], w.in, to-from, w.in, t.gemm)
 	})
 }
 

@@ -133,6 +133,7 @@ func bitsRowsBackward(w *twin) {
 type gradient struct {
 	name       string
 	rows, cols int // of the gradient
+	step       int // rows may be split at multiples of it
 	add        func(d device.Device, dw device.Tensor, from, to int)
 }
 
@@ -141,26 +142,30 @@ func bitsGradients(w *twin) {
 	x, dy, norm, dx := w.tensor(n, 70).t[0], w.tensor(n, 45).t[0], w.dense(1, 70).t[0], w.tensor(n, 70).t[0]
 	ids := w.ids(n, 9)
 	ops := []gradient{
-		{"WeightGrad", 45, 70, func(d device.Device, dw device.Tensor, from, to int) {
-			d.WeightGrad(dw, dy.RowRange(from, to), x.RowRange(from, to))
-		}},
-		{"BiasGrad", 1, 45, func(d device.Device, dw device.Tensor, from, to int) { d.BiasGrad(dw, dy.RowRange(from, to)) }},
-		{"dw of RMSNormBackward", 1, 70, func(d device.Device, dw device.Tensor, from, to int) {
+		{"BiasGrad", 1, 45, 1, func(d device.Device, dw device.Tensor, from, to int) { d.BiasGrad(dw, dy.RowRange(from, to)) }},
+		{"dw of RMSNormBackward", 1, 70, 1, func(d device.Device, dw device.Tensor, from, to int) {
 			d.RMSNormBackward(dx.RowRange(from, to), dw, x.RowRange(from, to), x.RowRange(from, to), norm, 1e-6, false)
 		}},
-		{"ScatterAddRows", 9, 70, func(d device.Device, dw device.Tensor, from, to int) {
+		{"ScatterAddRows", 9, 70, 1, func(d device.Device, dw device.Tensor, from, to int) {
 			d.ScatterAddRows(dw, x.RowRange(from, to), ids[from:to])
 		}},
-		{"EmbedGrad", 9, 70, func(d device.Device, dw device.Tensor, from, to int) {
+		{"EmbedGrad", 9, 70, 1, func(d device.Device, dw device.Tensor, from, to int) {
 			d.EmbedGrad(dw, x.RowRange(from, to), ids[from:to])
 		}},
 	}
 	for _, dtype := range w.dtypes {
+		step := 1
+		if dtype == device.BF16 {
+			step = device.GradRows
+		}
+		ops = append(ops, gradient{shapeName("WeightGrad", dtype), 45, 70, step, func(d device.Device, dw device.Tensor, from, to int) {
+			d.WeightGrad(dw, dy.RowRange(from, to), x.RowRange(from, to), dtype)
+		}})
 		for _, vocab := range []int{60, device.VocabChunk + 3} {
 			m, targets, temp := w.weight(vocab, 70, dtype, true)[0], w.ids(n, vocab), w.temperatures(n)
 			logp, lse, dlogp := w.dense(n, 1).t[0], w.dense(n, 1).t[0], w.dense(n, 1).t[0]
 			w.devs[0].LogProbs(logp, lse, device.Tensor{}, x, m, targets, temp)
-			ops = append(ops, gradient{shapeName("dw of LogProbsBackward", dtype, vocab), vocab, 70, func(d device.Device, dw device.Tensor, from, to int) {
+			ops = append(ops, gradient{shapeName("dw of LogProbsBackward", dtype, vocab), vocab, 70, step, func(d device.Device, dw device.Tensor, from, to int) {
 				d.LogProbsBackward(dx.RowRange(from, to), dw, dlogp.RowRange(from, to), lse.RowRange(from, to), x.RowRange(from, to), m, targets[from:to], temp[from:to], false)
 			}})
 		}
@@ -171,9 +176,9 @@ func bitsGradients(w *twin) {
 		for _, rows := range []int{1, 13, 64, n} {
 			whole, pieces := w.set(w.tensor(op.rows, op.cols), start), w.set(w.tensor(op.rows, op.cols), start)
 			op.add(d, whole.t[0], 0, rows)
-			c := w.cuts(rows)
+			c := w.cuts((rows + op.step - 1) / op.step)
 			for i := range len(c) - 1 {
-				op.add(d, pieces.t[0], c[i], c[i+1])
+				op.add(d, pieces.t[0], c[i]*op.step, min(c[i+1]*op.step, rows))
 			}
 			w.equal(shapeName(op.name, "over", rows, "rows in one call or", len(c)-1), w.got(pieces), w.got(whole))
 		}
@@ -207,7 +212,7 @@ func bitsViews(w *twin) {
 			norm := w.set(w.dense(1, 50), w.read(x.t[0].RowRange(0, 1), 0))
 			d.MatMul(y.t[0], x.t[0], m, device.Tensor{})
 			d.RMSNorm(z.t[0], x.t[0], norm.t[0], 1e-6)
-			d.WeightGrad(g.t[0], y.t[0], x.t[0])
+			d.WeightGrad(g.t[0], y.t[0], x.t[0], device.F32)
 			return [][]float32{w.got(y), w.got(z), w.got(g)}
 		}
 		dense, gaps := run(x), run(gap)

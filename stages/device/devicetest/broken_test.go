@@ -29,6 +29,8 @@ var mistakes = map[string]string{
 	"CacheCopy that copies nothing":           "values/CacheCopy",
 	"WeightGrad that overwrites":              "values/MatMulBackward",
 	"WeightGrad that sums before it adds":     "bits/Weight gradients over calls",
+	"WeightGrad that knows float32 only":      "values/MatMulBackward",
+	"WeightGrad that rounds in float32":       "values/MatMulBackward",
 	"RMSNormBackward that ignores add":        "values/RMSNormBackward",
 	"Sample without top-p":                    "sampling/Draws",
 	"Sample with top-p of all tokens":         "sampling/Truncations",
@@ -112,14 +114,14 @@ func (d *broken) CacheCopy(c device.Cache, src, dst int32) {
 	}
 }
 
-func (d *broken) WeightGrad(dw, dy, x device.Tensor) {
+func (d *broken) WeightGrad(dw, dy, x device.Tensor, dtype device.DType) {
 	switch {
 	case d.is("WeightGrad that overwrites"):
 		d.Zero(dw)
 	case d.is("WeightGrad that sums before it adds"):
 		buf, _ := d.Alloc(dw.Len())
 		sum := device.View(buf, 0, dw.Rows, dw.Cols)
-		d.Reference.WeightGrad(sum, dy, x)
+		d.Reference.WeightGrad(sum, dy, x, dtype)
 		for r := range dw.Rows {
 			for c, v := range open("", "", sum).row(r) {
 				open("", "", dw).row(r)[c] += v
@@ -127,7 +129,13 @@ func (d *broken) WeightGrad(dw, dy, x device.Tensor) {
 		}
 		return
 	}
-	d.Reference.WeightGrad(dw, dy, x)
+	switch {
+	case d.is("WeightGrad that knows float32 only"):
+		dtype = device.F32
+	case d.is("WeightGrad that rounds in float32"):
+		dtype = device.BF16
+	}
+	d.Reference.WeightGrad(dw, dy, x, dtype)
 }
 
 func (d *broken) RMSNormBackward(dx, dw, dy, x, w device.Tensor, eps float32, add bool) {

@@ -57,7 +57,7 @@ func TestFiniteDifferences(t *testing.T) {
 			func(dy device.Tensor) []device.Tensor {
 				dx, dw, db := zeros(3, 5), zeros(4, 5), zeros(1, 4)
 				d.MatMulBackward(dx, dy, m, false)
-				d.WeightGrad(dw, dy, x)
+				d.WeightGrad(dw, dy, x, device.F32)
 				d.BiasGrad(db, dy)
 				return []device.Tensor{dx, dw, db}
 			}})

@@ -38,7 +38,7 @@ func set(dst *float32, x float32, add bool) {
 }
 
 // WeightGrad implements [device.Backward].
-func (d *Reference) WeightGrad(dw, dy, x device.Tensor) {
+func (d *Reference) WeightGrad(dw, dy, x device.Tensor, dtype device.DType) {
 	const op = "WeightGrad"
 	g, out, in := open(op, "dw", dw), open(op, "dy", dy), open(op, "x", x)
 	in.want(out.rows, in.cols)
@@ -46,8 +46,9 @@ func (d *Reference) WeightGrad(dw, dy, x device.Tensor) {
 	for r := range out.rows {
 		for o, y := range out.row(r) {
 			dw := g.row(o)
+			y := entering(y, dtype)
 			for i, v := range in.row(r) {
-				accumulate(&dw[i], float64(y)*float64(v))
+				accumulate(&dw[i], y*entering(v, dtype))
 			}
 		}
 	}
@@ -138,9 +139,10 @@ func (d *Reference) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w devi
 			if o == int(targets[r]) {
 				dlogit += g / t
 			}
+			y := entering(float32(dlogit), m.dtype)
 			for i, v := range m.row(o) {
 				sum[i] += dlogit * float64(v)
-				accumulate(&dwo[i], dlogit*float64(h[i]))
+				accumulate(&dwo[i], y*entering(h[i], m.dtype))
 			}
 		}
 		for i, s := range sum {

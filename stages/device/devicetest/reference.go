@@ -64,13 +64,16 @@ type weight struct {
 	data    []float32
 }
 
-func (w *weight) Out() int            { return w.out }
-func (w *weight) In() int             { return w.in }
-func (w *weight) DType() device.DType { return w.dtype }
-func (w *weight) Bytes() int64        { return int64(w.out) * int64(w.in) * int64(w.dtype.Bytes()) }
-func (w *weight) row(i int) []float32 { return w.data[i*w.in : (i+1)*w.in] }
-func (w *weight) enters(x float32) float64 {
-	if w.dtype == device.BF16 {
+func (w *weight) Out() int                 { return w.out }
+func (w *weight) In() int                  { return w.in }
+func (w *weight) DType() device.DType      { return w.dtype }
+func (w *weight) Bytes() int64             { return int64(w.out) * int64(w.in) * int64(w.dtype.Bytes()) }
+func (w *weight) row(i int) []float32      { return w.data[i*w.in : (i+1)*w.in] }
+func (w *weight) enters(x float32) float64 { return entering(x, w.dtype) }
+
+// entering is x as it enters a product of that data type.
+func entering(x float32, dtype device.DType) float64 {
+	if dtype == device.BF16 {
 		x = roundBF16(x)
 	}
 	return float64(x)

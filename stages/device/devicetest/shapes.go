@@ -88,8 +88,8 @@ func runShapes(t *testing.T, open func(t *testing.T) device.Device) {
 		}},
 		{"MatMulBackward", "a weight without grad", func(d device.Device, k kit) { d.MatMulBackward(k.t(2, 4), k.t(2, 6), k.plain, false) }},
 		{"MatMulBackward", "columns", func(d device.Device, k kit) { d.MatMulBackward(k.t(2, 6), k.t(2, 4), k.w, false) }},
-		{"WeightGrad", "shape of dw", func(d device.Device, k kit) { d.WeightGrad(k.t(4, 6), k.t(2, 6), k.t(2, 4)) }},
-		{"WeightGrad", "rows", func(d device.Device, k kit) { d.WeightGrad(k.t(6, 4), k.t(2, 6), k.t(3, 4)) }},
+		{"WeightGrad", "shape of dw", func(d device.Device, k kit) { d.WeightGrad(k.t(4, 6), k.t(2, 6), k.t(2, 4), device.F32) }},
+		{"WeightGrad", "rows", func(d device.Device, k kit) { d.WeightGrad(k.t(6, 4), k.t(2, 6), k.t(3, 4), device.F32) }},
 		{"BiasGrad", "columns", func(d device.Device, k kit) { d.BiasGrad(k.t(1, 5), k.t(2, 6)) }},
 		{"RMSNormBackward", "weight", func(d device.Device, k kit) {
 			d.RMSNormBackward(k.t(2, 4), k.t(1, 4), k.t(2, 4), k.t(2, 4), k.t(1, 3), 1, false)

@@ -23,8 +23,10 @@ func valuesMatMulBackward(w *twin) {
 				w.both(func(s int, d device.Device) { d.FreeWeight(m[s]) })
 			}
 			dw, db := w.tensor(out, in), w.tensor(1, out)
-			w.both(func(s int, d device.Device) { d.WeightGrad(dw.t[s], dy.t[s], x.t[s]) })
-			w.near(shapeName("WeightGrad", shape), dw, tolSum)
+			for _, dtype := range w.dtypes {
+				w.both(func(s int, d device.Device) { d.WeightGrad(dw.t[s], dy.t[s], x.t[s], dtype) })
+				w.near(shapeName("WeightGrad", dtype, shape), dw, tolSum)
+			}
 			w.both(func(s int, d device.Device) { d.BiasGrad(db.t[s], dy.t[s]) })
 			w.near(shapeName("BiasGrad", shape), db, tolSum)
 		}

@@ -62,6 +62,14 @@ func expSumSIMD(l Level, dst, x []float32, sub float32) float32 {
 	return expSumAVX2(len(x), &dst[0], &x[0], sub)
 }
 
+func softmaxBlockSIMD(l Level, p []float32, ld, rows, seen int, top, sum []float32) {
+	if l >= AVX512 {
+		softmaxBlockAVX512(rows, seen, &p[0], 4*ld, &top[0], &sum[0])
+	} else {
+		softmaxBlockAVX2(rows, seen, &p[0], 4*ld, &top[0], &sum[0])
+	}
+}
+
 func maxSIMD(l Level, x []float32) float32 {
 	if l >= AVX512 {
 		return maxAVX512(len(x), &x[0])

@@ -13,6 +13,8 @@ func (s *Set) packPanelTransposed(dst, w []float32, ldw, rows, k int) {
 
 func pause(int) {}
 
+func prefetch(uintptr, int) {}
+
 const noAssembly = "kernel: no assembly in this build"
 
 type family uint8
@@ -29,19 +31,22 @@ func (s *Set) roundBlocks([]uint32, []float32) int           { return 0 }
 func (s *Set) pairBlocks([]uint32, []float32, []float32) int { return 0 }
 func (s *Set) widenBlocks([]float32, []uint32) int           { return 0 }
 
-func gemmSIMD(family, *gemm, *Scratch)                        { panic(noAssembly) }
-func gemmTASIMD(family, *gemmTA, *Scratch)                    { panic(noAssembly) }
-func expSIMD(Level, []float32, []float32)                     { panic(noAssembly) }
-func expSumSIMD(Level, []float32, []float32, float32) float32 { panic(noAssembly) }
-func maxSIMD(Level, []float32) float32                        { panic(noAssembly) }
-func sumSIMD(Level, []float32) float32                        { panic(noAssembly) }
-func dotSIMD(Level, []float32, []float32) float32             { panic(noAssembly) }
-func axpySIMD(Level, []float32, float32, []float32)           { panic(noAssembly) }
-func scaleSIMD(Level, []float32, float32)                     { panic(noAssembly) }
-func addToSIMD(Level, []float32, []float32)                   { panic(noAssembly) }
-func mulSIMD(_ Level, _, _, _ []float32)                      { panic(noAssembly) }
-func swigluSIMD(_ Level, _, _, _ []float32)                   { panic(noAssembly) }
-func swigluBackwardSIMD(_ Level, _, _, _, _, _ []float32)     { panic(noAssembly) }
-func normScaleSIMD(_ Level, _, _, _ []float32, _ float32)     { panic(noAssembly) }
-func ropeSIMD(_ Level, _, _, _ []float32, _ float32)          { panic(noAssembly) }
-func adamwSIMD(_ Level, _, _, _, _ []float32, _ *AdamWConst)  { panic(noAssembly) }
+func gemmSIMD(family, *gemm, *Scratch)                                   { panic(noAssembly) }
+func gemmTASIMD(family, *gemmTA, *Scratch)                               { panic(noAssembly) }
+func gemmTAPanel(family, *gemmTA, []float32, int)                        { panic(noAssembly) }
+func widenPanelSIMD([]float32, []uint32)                                 { panic(noAssembly) }
+func expSIMD(Level, []float32, []float32)                                { panic(noAssembly) }
+func expSumSIMD(Level, []float32, []float32, float32) float32            { panic(noAssembly) }
+func softmaxBlockSIMD(_ Level, _ []float32, _, _, _ int, _, _ []float32) { panic(noAssembly) }
+func maxSIMD(Level, []float32) float32                                   { panic(noAssembly) }
+func sumSIMD(Level, []float32) float32                                   { panic(noAssembly) }
+func dotSIMD(Level, []float32, []float32) float32                        { panic(noAssembly) }
+func axpySIMD(Level, []float32, float32, []float32)                      { panic(noAssembly) }
+func scaleSIMD(Level, []float32, float32)                                { panic(noAssembly) }
+func addToSIMD(Level, []float32, []float32)                              { panic(noAssembly) }
+func mulSIMD(_ Level, _, _, _ []float32)                                 { panic(noAssembly) }
+func swigluSIMD(_ Level, _, _, _ []float32)                              { panic(noAssembly) }
+func swigluBackwardSIMD(_ Level, _, _, _, _, _ []float32)                { panic(noAssembly) }
+func normScaleSIMD(_ Level, _, _, _ []float32, _ float32)                { panic(noAssembly) }
+func ropeSIMD(_ Level, _, _, _ []float32, _ float32)                     { panic(noAssembly) }
+func adamwSIMD(_ Level, _, _, _, _ []float32, _ *AdamWConst)             { panic(noAssembly) }

@@ -204,7 +204,7 @@ func (s *Set) GemmBF16(c []float32, ldc int, a []uint32, lda int, b []uint32, m,
 			s.widenRow(part.a[r*g.k:][:g.k], a[(row+r)*lda:][:pairs])
 		}
 		if s.level == Portable {
-			gemmPairsPortable(&part, scratch)
+			s.gemmPairsPortable(&part, scratch)
 		} else {
 			gemmSIMD(familyOf(s.level), &part, scratch)
 		}
@@ -212,20 +212,13 @@ func (s *Set) GemmBF16(c []float32, ldc int, a []uint32, lda int, b []uint32, m,
 }
 
 // gemmPairsPortable computes g, whose left side is widened, panel by panel.
-func gemmPairsPortable(g *gemm, scratch *Scratch) {
-	wide := grow(&scratch.b, g.k*Panel)
+func (s *Set) gemmPairsPortable(g *gemm, scratch *Scratch) {
 	for p := g.p0; p < g.p1; p++ {
 		one := *g
-		one.c, one.n, one.p0, one.p1, one.b = g.c[p*Panel:], g.n-p*Panel, 0, 1, wide
+		one.c, one.n, one.p0, one.p1 = g.c[p*Panel:], g.n-p*Panel, 0, 1
+		one.b = s.widenPanel(g.pairs[p*Panel*(g.k/2):][:Panel*(g.k/2)], scratch)
 		if g.bias != nil {
 			one.bias = g.bias[p*Panel:]
-		}
-		panel := g.pairs[p*Panel*(g.k/2):][:Panel*(g.k/2)]
-		for i := 0; i < len(panel); i += Panel {
-			high, low := wide[2*i:][:Panel], wide[2*i+Panel:][:Panel]
-			for j, v := range panel[i:][:Panel] {
-				high[j], low[j] = math.Float32frombits(v&0xffff0000), math.Float32frombits(v<<16)
-			}
 		}
 		gemmPortable(&one)
 	}

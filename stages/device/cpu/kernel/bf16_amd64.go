@@ -39,3 +39,15 @@ func (s *Set) widenBlocks(dst []float32, pairs []uint32) int {
 	widenPairsAVX2(n, &dst[0], &pairs[0])
 	return 8 * n
 }
+
+// widenPanelSIMD widens whole rows of a packed panel.
+func widenPanelSIMD(dst []float32, pairs []uint32) {
+	widenPanelAVX2(len(pairs)/Panel, &dst[0], &pairs[0])
+}
+
+// gemmTAPanel continues the sums of all rows of g in one panel, whose columns start at col: g.n of them, and
+// g.k steps of b, packed.
+func gemmTAPanel(f family, g *gemmTA, b []float32, col int) {
+	t := tile{k: g.k, b: &b[0], ldb: 4 * Panel, lda: 4 * g.lda}
+	g.panel(f, &t, 0, g.m0, g.m1-g.m0, col, g.n)
+}

@@ -99,6 +99,7 @@ type gemm struct {
 	p0, p1  int
 	bias    []float32
 	mode    Mode
+	next    []float32 // see Scratch.Expect
 }
 
 // check panics if the arguments that all products share do not fit.
@@ -174,7 +175,12 @@ const (
 type Scratch struct {
 	a, b, tile []float32 // widened rows of A; a packed part of B; unfinished sums
 	pairs      []uint32  // rounded rows on their way into a panel
+	next       []float32
 }
+
+// Expect says that the product after the next one is with a small matrix B of the same size that lies at b:
+// it is brought to the caches while the next one runs, if that pays.
+func (s *Scratch) Expect(b []float32) { s.next = b }
 
 // grow returns buf, or a longer replacement, with at least n elements. The contents are undefined.
 func grow[T float32 | uint32](buf *[]T, n int) []T {

@@ -54,15 +54,33 @@ func tileRowsOf(f family) int {
 	return maxTileRows
 }
 
+// smallB is the size of a whole matrix B, in bytes, that is not prefetched: it takes little time to read, and
+// what lies behind it belongs to others. What Scratch.Expect has named is prefetched instead.
+const smallB = 32 << 10
+
 // nearAhead is how far ahead of its use B is prefetched when it is passed over once, in bytes.
 const nearAhead = 4096
+
+// prefetchRound is what four steps read of B, in bytes.
+const prefetchRound = 4 * Panel * 4
+
+// prefetchOther prefetches a share of what lies at the address next, as much as is read of B; or nothing, for
+// 0.
+func (t *tile) prefetchOther(next uintptr, pass, passes int) {
+	if next == 0 {
+		t.ahead, t.stride = uintptr(unsafe.Pointer(t.b)), 0
+		return
+	}
+	t.stride = prefetchRound / passes
+	t.ahead = next + uintptr(pass*(t.k/4)*t.stride)
+}
 
 // prefetch says what to prefetch while the part of a panel at t.b is passed over for the pass'th time of
 // passes. In a single pass that is what comes soon, and so it is in the first pass over the first part,
 // which nobody has asked for before. Of other passes, each prefetches its share of the block that follows in
 // memory, so that memory is busy in all of them; then there is nothing to gain after the last block.
 func (t *tile) prefetch(pass, passes int, first, last bool) {
-	const round = 4 * Panel * 4 // bytes of four steps
+	const round = prefetchRound
 	b := uintptr(unsafe.Pointer(t.b))
 	if passes == 1 || first && pass == 0 {
 		t.ahead, t.stride = b+nearAhead, round
@@ -152,6 +170,9 @@ func wide(f family, rows int) int {
 // level cache, they pass over parts of it, and scratch holds the unfinished sums in between; so also where
 // B is in pairs, of which one part at a time is widened.
 func gemmSIMD(f family, g *gemm, s *Scratch) {
+	if s != nil {
+		g.next, s.next = s.next, nil
+	}
 	blocks := (g.m + blockRows - 1) / blockRows
 	height := (g.m + blocks - 1) / blocks
 	most := tileRowsOf(f)
@@ -174,7 +195,8 @@ func gemmSIMD(f family, g *gemm, s *Scratch) {
 // gemmBlock computes rows [row0, row0+height) of all panels, steps of k at a time.
 func gemmBlock(f family, g *gemm, row0, height, steps int, partial []float32) {
 	split := tilesOf(f, height)
-	full := g.n / Panel // panels of 32 columns
+	full, all := g.n/Panel, (g.n+Panel-1)/Panel // panels of 32 columns, and those with fewer
+	small := 4*Panel*g.k*all <= smallB && g.pairs == nil
 	for p := g.p0; p < g.p1; {
 		panels := 1
 		if split.tiles == 1 && g.pairs == nil && p+wide(f, height) <= min(full, g.p1) {
@@ -202,7 +224,11 @@ func gemmBlock(f family, g *gemm, row0, height, steps int, partial []float32) {
 					t.from, t.ldfrom = &partial[r*Panel], 4*Panel
 				}
 				h := halves(f, rows)
-				t.prefetch(i*h, split.tiles*h, g.pairs == nil && p == g.p0 && k0 == 0, g.pairs != nil || last && p+panels >= g.p1)
+				if small {
+					t.prefetchOther(g.nextOf(p, k0), i*h, split.tiles*h)
+				} else {
+					t.prefetch(i*h, split.tiles*h, g.pairs == nil && p == g.p0 && k0 == 0, g.pairs != nil || last && p+panels >= all)
+				}
 				switch {
 				case !last:
 					t.c, t.ldc = &partial[r*Panel], 4*Panel
@@ -218,6 +244,14 @@ func gemmBlock(f family, g *gemm, row0, height, steps int, partial []float32) {
 		}
 		p += panels
 	}
+}
+
+// nextOf is where that lies which is expected next, for the part of B at panel p and step k0; 0 for none.
+func (g *gemm) nextOf(p, k0 int) uintptr {
+	if at := (p*g.k + k0) * Panel; at < len(g.next) {
+		return uintptr(unsafe.Pointer(&g.next[at]))
+	}
+	return 0
 }
 
 // end is what a kernel does with the finished sums of g.

@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,21 +33,6 @@ type worker struct {
 	_      [64]byte
 }
 
-// job is one call of Run. The counters have cache lines of their own.
-type job struct {
-	f func(worker, task int)
-	n int64
-
-	_    [64]byte
-	next atomic.Int64 // the next task to take
-	_    [64]byte
-	left atomic.Int64 // tasks that have not finished
-	// waiting says that the caller sleeps on Pool.done, which whoever finishes the last task must feed.
-	waiting atomic.Bool
-	failed  atomic.Pointer[TaskPanic]
-	_       [64]byte
-}
-
 // TaskPanic is what [Pool.Run] panics with after a task has panicked.
 type TaskPanic struct {
 	Value any    // the value of the first panic
@@ -72,10 +56,15 @@ const spinFor = 50 * time.Microsecond
 // NewPool returns a pool of the given number of threads, the caller of Run included: threads − 1
 // goroutines are started. Close ends them.
 func NewPool(threads int) *Pool {
-	p := &Pool{threads: max(threads, 1), spin: spinFor, done: make(chan struct{}, 1)}
-	if runtime.GOMAXPROCS(0) < p.threads {
-		p.spin = 0 // whoever spins keeps another worker from running
+	spin := spinFor
+	if runtime.GOMAXPROCS(0) < threads {
+		spin = 0 // whoever spins keeps another worker from running
 	}
+	return newPool(threads, spin)
+}
+
+func newPool(threads int, spin time.Duration) *Pool {
+	p := &Pool{threads: max(threads, 1), spin: spin, done: make(chan struct{}, 1)}
 	idle := &job{}
 	p.current.Store(idle)
 	for id := 1; id < p.threads; id++ {
@@ -90,11 +79,19 @@ func NewPool(threads int) *Pool {
 // Threads returns the number of threads; worker numbers are below it.
 func (p *Pool) Threads() int { return p.threads }
 
-// Run calls f(worker, task) for each task in [0, n) and returns when all have returned. Threads take the
-// next task when they are free; calls with the same worker number never overlap. With one thread, or one
-// task, all run inline and a panic passes as it is. Otherwise, if a task panics, no further tasks start,
-// those that run are waited for, and Run panics with a [*TaskPanic].
-func (p *Pool) Run(n int, f func(worker, task int)) {
+// Run calls f(worker, task) for each task in [0, n) and returns when all have returned. Worker i takes the
+// tasks of its share ([Share]) in order, so that tasks that lie next to each other in memory are read in one
+// stream, and then helps others from the ends of their shares. Calls with the same worker number never
+// overlap. With one thread, or one task, all run inline and a panic passes as it is. Otherwise, if a task
+// panics, no further tasks start, those that run are waited for, and Run panics with a [*TaskPanic].
+func (p *Pool) Run(n int, f func(worker, task int)) { p.RunAhead(n, f, nil) }
+
+// RunAhead is Run for callers that know what comes next. A thread that finds no task left calls
+// ahead(worker), again and again until it returns false, while it waits: the caller of RunAhead for the
+// others to finish, the others for the next call. So ahead may run after RunAhead has returned, beside
+// what the caller does then and beside the calls of other threads; each call should be a fraction of a
+// microsecond. It is not called where a thread should not be kept busy with waiting.
+func (p *Pool) RunAhead(n int, f func(worker, task int), ahead func(worker int) bool) {
 	if n <= 0 {
 		return
 	}
@@ -111,8 +108,10 @@ func (p *Pool) Run(n int, f func(worker, task int)) {
 		}
 		return
 	}
-	j := &job{f: f, n: int64(n)}
-	j.left.Store(int64(n))
+	j := newJob(n, min(n, p.threads), f)
+	if p.spin > 0 {
+		j.ahead = ahead
+	}
 	p.current.Store(j)
 	for _, w := range p.workers[:min(n-1, len(p.workers))] {
 		w.unpark()
@@ -141,7 +140,7 @@ func (p *Pool) Close() {
 func (p *Pool) work(w *worker, id int, last *job) {
 	defer p.wg.Done()
 	for {
-		j := p.nextJob(w, last)
+		j := p.nextJob(w, id, last)
 		if j == nil {
 			return
 		}
@@ -151,7 +150,12 @@ func (p *Pool) work(w *worker, id int, last *job) {
 }
 
 // nextJob waits until the current job is not last and returns it.
-func (p *Pool) nextJob(w *worker, last *job) *job {
+func (p *Pool) nextJob(w *worker, id int, last *job) *job {
+	for last.ahead != nil && last.ahead(id) {
+		if j := p.current.Load(); j != last {
+			return j
+		}
+	}
 	for {
 		s := newSpinner(p.spin)
 		for s.again() {
@@ -175,56 +179,10 @@ func (w *worker) unpark() {
 	}
 }
 
-// drain takes tasks until none is left.
-func (j *job) drain(p *Pool, worker int) {
-	for j.failed.Load() == nil {
-		task := j.next.Add(1) - 1
-		if task >= j.n {
-			return
-		}
-		j.runFrom(p, worker, task)
-	}
-	// After a failure the tasks that nobody has started count as finished.
-	if skipped := j.n - min(j.next.Swap(j.n), j.n); skipped > 0 {
-		j.finish(p, skipped)
-	}
-}
-
-// runFrom runs task and then further ones, until none is left or one panics.
-func (j *job) runFrom(p *Pool, worker int, task int64) {
-	finished := false
-	defer func() {
-		if finished {
-			return
-		}
-		// A panic, or runtime.Goexit, which recover does not see.
-		v := recover()
-		if v == nil {
-			v = "task called runtime.Goexit"
-		}
-		j.failed.CompareAndSwap(nil, &TaskPanic{Value: v, Stack: debug.Stack()})
-		j.finish(p, 1)
-	}()
-	for task < j.n {
-		j.f(worker, int(task))
-		j.finish(p, 1)
-		if j.failed.Load() != nil {
-			break
-		}
-		task = j.next.Add(1) - 1
-	}
-	finished = true
-}
-
-// finish counts tasks as finished and wakes the caller after the last.
-func (j *job) finish(p *Pool, tasks int64) {
-	if j.left.Add(-tasks) == 0 && j.waiting.CompareAndSwap(true, false) {
-		p.done <- struct{}{}
-	}
-}
-
 // await waits until all tasks of j have finished.
 func (p *Pool) await(j *job) {
+	for j.ahead != nil && j.ahead(0) && j.left.Load() != 0 {
+	}
 	s := newSpinner(p.spin)
 	for s.again() {
 		if j.left.Load() == 0 {

@@ -499,10 +499,25 @@ func adamwAVX2(n int, params, grads, m, v *float32, c *AdamWConst)
 //go:noescape
 func adamwAVX512(n int, params, grads, m, v *float32, c *AdamWConst)
 
+// softmaxBlockAVX2 is top = max(top, p), p = exp(p − top) and the sums of p, for rows ≥ 1 rows of seen ≥ 1 of 32 values.
+//
+//go:noescape
+func softmaxBlockAVX2(rows, seen int, p *float32, ld int, top, sum *float32)
+
+// softmaxBlockAVX512 is top = max(top, p), p = exp(p − top) and the sums of p, for rows ≥ 1 rows of seen ≥ 1 of 32 values.
+//
+//go:noescape
+func softmaxBlockAVX512(rows, seen int, p *float32, ld int, top, sum *float32)
+
 // pause tells the processor n times that this is a busy wait.
 //
 //go:noescape
 func pause(n int)
+
+// prefetch asks for lines ≥ 1 lines of 64 bytes to be brought to the second level cache.
+//
+//go:noescape
+func prefetch(at uintptr, lines int)
 
 // pack8AVX2 writes 8·blocks steps of eight columns of a panel from eight rows of stride ldw bytes.
 //

@@ -13,6 +13,17 @@ loop:
 	JGT loop
 	RET
 
+// func prefetch(at uintptr, lines int)
+TEXT ·prefetch(SB), NOSPLIT, $0-16
+	MOVQ at+0(FP), SI
+	MOVQ lines+8(FP), CX
+loop:
+	PREFETCHT1 (SI)
+	ADDQ $64, SI
+	DECQ CX
+	JNZ loop
+	RET
+
 // func pack8AVX2(blocks int, dst, w *float32, ldw int)
 TEXT ·pack8AVX2(SB), NOSPLIT, $0-32
 	MOVQ blocks+0(FP), CX

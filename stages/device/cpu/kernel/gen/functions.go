@@ -52,6 +52,9 @@ func vectorFile(a *asm) {
 			f.emit(a, i)
 		}
 	}
+	for _, i := range isas {
+		emitSoftmaxBlock(a, i)
+	}
 }
 
 // functions returns all vector functions. Their comments and definitions are with the methods of Set.

@@ -12,6 +12,16 @@ func utilFile(a *asm) {
 	a.op("JGT loop")
 	a.op("RET")
 
+	a.fn("prefetch", "asks for lines ≥ 1 lines of 64 bytes to be brought to the second level cache.", "at uintptr, lines int", "", 16)
+	a.op("MOVQ at+0(FP), SI")
+	a.op("MOVQ lines+8(FP), CX")
+	a.label("loop")
+	a.op("PREFETCHT1 (SI)")
+	a.op("ADDQ $64, SI")
+	a.op("DECQ CX")
+	a.op("JNZ loop")
+	a.op("RET")
+
 	for _, i := range isas {
 		emitTranspose(a, i)
 		emitPeak(a, i)
