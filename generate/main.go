@@ -11,8 +11,6 @@ import (
 	"openrs/generate/logprobs"
 	"openrs/generate/plan"
 	"openrs/stages"
-	"openrs/stages/backend"
-	"openrs/stages/model"
 	"openrs/stages/pretrained"
 )
 
@@ -27,13 +25,8 @@ func main() {
 	))
 }
 
-// modelFlags are the flags of every command that runs the model.
-func modelFlags() []cli.Flag {
-	return slices.Concat(backend.Flags(), pretrained.Flags())
-}
-
 func sampleFlags() []cli.Flag {
-	return slices.Concat(stages.CommonFlags(), modelFlags(), []cli.Flag{
+	return slices.Concat(stages.CommonFlags(), pretrained.SessionFlags(), []cli.Flag{
 		stages.ReplayFlag(), stages.SkipBadFlag(),
 		&cli.IntFlag{Name: "group-size", Value: 8, Usage: "completions of each problem"},
 		&cli.Int64Flag{Name: "groups-per-step", Value: 32, Usage: "problems of one optimizer step; must be update's"},
@@ -56,33 +49,20 @@ func sampleFlags() []cli.Flag {
 }
 
 func logprobsFlags() []cli.Flag {
-	return slices.Concat(stages.LogFlags(), modelFlags(), []cli.Flag{
+	return slices.Concat(stages.LogFlags(), pretrained.SessionFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "in", Value: "-", Usage: "JSON lines `FILE` with ids, or - for standard input"},
 		&cli.StringFlag{Name: "out", Value: "-", Usage: "JSON lines `FILE`, or - for standard output"},
 	})
 }
 
 func logprobsOf(_ context.Context, env *stages.Env) error {
-	source, err := pretrained.FromFlags(env.Context)
+	session, err := pretrained.Start(env.Context)
 	if err != nil {
 		return err
 	}
-	defer source.Close()
-	dev, err := backend.Open(env.Context)
+	defer session.Close()
+	m, err := session.Load()
 	if err != nil {
-		return err
-	}
-	defer dev.Close()
-	dtype, err := backend.DType(env.Context)
-	if err != nil {
-		return err
-	}
-	m, err := model.New(dev, source.Config, model.Options{DType: dtype})
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	if err := source.Load(m); err != nil {
 		return err
 	}
 	scorer := logprobs.New(m)

@@ -12,7 +12,6 @@ import (
 	"openrs/schemas"
 	"openrs/stages"
 	"openrs/stages/backend"
-	"openrs/stages/device"
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
 )
@@ -26,36 +25,27 @@ func sample(ctx context.Context, env *stages.Env) error {
 	if v := env.Int64("policy-version"); v < 0 || v > 0 && followsRun(env) {
 		return fmt.Errorf("--policy-version is %d, expected a number from 0, and in a run only with --frozen", v)
 	}
-	source, err := pretrained.FromFlags(env.Context)
+	session, err := pretrained.StartShared(env.Context)
 	if err != nil {
 		return err
 	}
-	defer source.Close()
+	defer session.Close()
+	source := session.Source
 	stop, err := stopTokens(source, env.StringSlice("stop"))
 	if err != nil {
 		return err
 	}
-	dev, err := backend.Open(env.Context)
-	if err != nil {
-		return err
-	}
-	defer dev.Close()
-	dtype, err := backend.DType(env.Context)
-	if err != nil {
-		return err
-	}
-	sizes, err := fit(env, dev, source, dtype, engine.Options{
+	sizes, err := fit(env, session, engine.Options{
 		MaxSequences: env.Int("max-sequences"), CacheTokens: env.Int("cache-tokens"),
 		PageSize: env.Int("page-size"), PrefillChunk: env.Int("prefill-chunk"),
 	})
 	if err != nil {
 		return err
 	}
-	m, err := model.New(dev, source.Config, model.Options{DType: dtype})
+	models, err := session.NewEach()
 	if err != nil {
 		return err
 	}
-	defer m.Close()
 	in, err := env.Source(ctx, schemas.KindProblems)
 	if err != nil {
 		return err
@@ -70,18 +60,22 @@ func sample(ctx context.Context, env *stages.Env) error {
 	if err != nil {
 		return err
 	}
-	policies, err := policies(ctx, env, source, m)
+	policies, err := policies(ctx, env, source, models)
 	if err != nil {
 		return err
 	}
-	eng, err := engine.New(m, sizes)
-	if err != nil {
-		return err
+	pool := engine.NewPool()
+	defer pool.Close()
+	for _, m := range models {
+		e, err := engine.New(m, sizes)
+		if err != nil {
+			return err
+		}
+		pool.Join(e)
 	}
-	defer eng.Close()
-	env.Log.Info("generating", "model", source.Name, "device", dev.Name(), "dtype", dtype.String())
+	env.Log.Info("generating", "model", source.Name, "device", session.Device.Name(), "devices", len(session.Devices), "dtype", session.DType.String())
 	worker := &rollout.Worker{
-		Engine:   eng,
+		Engine:   pool,
 		Prompter: rollout.Prompter{Tokenizer: source.Tokenizer, System: env.String("system")},
 		Policies: policies,
 		Options: rollout.Options{
@@ -99,17 +93,18 @@ func sample(ctx context.Context, env *stages.Env) error {
 
 // fit plans the memory of the model and the engine. Where the cache has no given size it is made
 // smaller until everything fits: what is sampled does not depend on it.
-func fit(env *stages.Env, dev device.Device, source *pretrained.Model, dtype device.DType, opt engine.Options) (engine.Options, error) {
+func fit(env *stages.Env, session *pretrained.Session, opt engine.Options) (engine.Options, error) {
+	cfg, dev, dtype := session.Source.Config, session.Device, session.DType
 	given := opt.CacheTokens > 0
-	opt, err := opt.Defaults(source.Config)
+	opt, err := opt.Defaults(cfg)
 	if err != nil {
 		return opt, err
 	}
-	plan, err := opt.Plan(source.Config, dtype)
+	plan, err := opt.Plan(cfg, dtype)
 	smallest := min(opt.Context, 512+env.Int("max-new-tokens"))
 	for err == nil && !given && !backend.Fits(dev, plan) && opt.CacheTokens/2 >= smallest {
 		opt.CacheTokens /= 2
-		plan, err = opt.Plan(source.Config, dtype)
+		plan, err = opt.Plan(cfg, dtype)
 	}
 	if err != nil {
 		return opt, err
@@ -125,9 +120,14 @@ func fit(env *stages.Env, dev device.Device, source *pretrained.Model, dtype dev
 func followsRun(env *stages.Env) bool { return env.RunName() != "" && !env.Bool("frozen") }
 
 // policies returns the run's policy store, or nil with the model's own weights loaded.
-func policies(ctx context.Context, env *stages.Env, source *pretrained.Model, m *model.Model) (rollout.Policies, error) {
+func policies(ctx context.Context, env *stages.Env, source *pretrained.Model, models []*model.Model) (rollout.Policies, error) {
 	if !followsRun(env) {
-		return nil, source.Load(m)
+		for _, m := range models {
+			if err := source.Load(m); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
 	}
 	run, err := env.Bus(ctx)
 	if err != nil {
@@ -136,7 +136,7 @@ func policies(ctx context.Context, env *stages.Env, source *pretrained.Model, m 
 	if err := env.Agree(ctx, "update", "groups-per-step", "max-lag"); err != nil {
 		return nil, err
 	}
-	return &rollout.RunPolicies{Store: run.Policies(), Model: m, Dir: filepath.Join(env.RunDir(), fmt.Sprintf("policies-%d", os.Getpid())), Log: env.Log}, nil
+	return &rollout.RunPolicies{Store: run.Policies(), Models: models, Dir: filepath.Join(env.RunDir(), fmt.Sprintf("policies-%d", os.Getpid())), Log: env.Log}, nil
 }
 
 // stopTokens are the model's end tokens and those named on the command line.

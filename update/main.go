@@ -11,7 +11,6 @@ import (
 
 	"openrs/schemas"
 	"openrs/stages"
-	"openrs/stages/backend"
 	"openrs/stages/checkpoint"
 	"openrs/stages/pretrained"
 	"openrs/update/bench"
@@ -35,7 +34,7 @@ func main() {
 
 // trainFlags are what both ways of training share.
 func trainFlags() []cli.Flag {
-	return slices.Concat(backend.Flags(), pretrained.Flags(), []cli.Flag{
+	return slices.Concat(pretrained.SessionFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "dir", Usage: "`FOLDER` for checkpoints, metrics and the trained model (default: the run's folder)"},
 		&cli.Int64Flag{Name: "steps", Usage: "optimizer steps of the whole run (0: as many as the input has)"},
 		&cli.Float64Flag{Name: "lr", Value: 1e-6, Usage: "peak learning rate"},
@@ -48,6 +47,7 @@ func trainFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "weight-decay", Usage: "AdamW weight decay of the matrices"},
 		&cli.Float64Flag{Name: "max-grad-norm", Value: 1, Usage: "bound on the global gradient norm (0: none)"},
 		&cli.IntFlag{Name: "token-budget", Value: 8192, Usage: "tokens that go through the model at once; more are accumulated, with the same result but for rounding"},
+		&cli.IntFlag{Name: "gradient-shards", Usage: "parts of a step whose gradients are summed in order (0: one a device); one device with as many as there were devices makes the same updates"},
 		&cli.BoolFlag{Name: "recompute", Usage: "activation checkpointing: less memory, more time"},
 		&cli.Int64Flag{Name: "checkpoint-every", Usage: "steps between checkpoints (0: only one at the end)"},
 		&cli.IntFlag{Name: "keep-checkpoints", Usage: "newest checkpoints to keep (0: all)"},

@@ -7,96 +7,68 @@ import (
 
 	"openrs/stages"
 	"openrs/stages/backend"
-	"openrs/stages/device"
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
 	"openrs/update/train"
 )
 
-// session is a device with a model under training on it, as the flags say.
+// session is the devices with a model under training on them, as the flags say.
 type session struct {
-	dev     device.Device
-	source  *pretrained.Model
-	dtype   device.DType
+	*pretrained.Session
 	trainer *train.Trainer
-	ref     *model.Model
 }
 
 func open(env *stages.Env) (*session, error) {
-	s := &session{}
-	var err error
-	if s.source, err = pretrained.FromFlags(env.Context); err != nil {
-		return nil, err
-	}
-	if s.dtype, err = backend.DType(env.Context); err != nil {
-		s.Close()
-		return nil, err
-	}
-	if s.dev, err = backend.Open(env.Context); err != nil {
-		s.Close()
-		return nil, err
-	}
-	recompute, err := s.fit(env)
+	opened, err := pretrained.StartShared(env.Context)
 	if err != nil {
+		return nil, err
+	}
+	s := &session{Session: opened}
+	opt := train.Options{
+		Optimizer: optimSettings(env), TokenBudget: env.Int("token-budget"), DType: s.DType, Recompute: env.Bool("recompute"),
+		Shards: env.Int("gradient-shards"),
+	}
+	if err := s.fit(env, &opt); err != nil {
 		s.Close()
 		return nil, err
 	}
-	s.trainer, err = train.New(s.dev, s.source, train.Options{
-		Optimizer: optimSettings(env), TokenBudget: env.Int("token-budget"), DType: s.dtype, Recompute: recompute,
-	})
-	if err != nil {
+	if s.trainer, err = train.New(s.Devices, s.Source, opt); err != nil {
 		s.Close()
 		return nil, err
 	}
-	env.Log.Info("training", "model", s.source.Name, "device", s.dev.Name(), "dtype", s.dtype.String(), "parameters", s.trainer.Parameters())
+	env.Log.Info("training", "model", s.Source.Name, "device", s.Device.Name(), "devices", len(s.Devices), "dtype", s.DType.String(), "parameters", s.trainer.Parameters())
 	return s, nil
 }
 
-// fit plans the memory of training and says whether to compute activations again: when asked to, and
-// when it does not fit otherwise; the result is the same.
-func (s *session) fit(env *stages.Env) (recompute bool, err error) {
-	budget := env.Int("token-budget")
-	plan := func(recompute bool) model.Memory {
-		p := model.Plan(s.source.Config, model.Options{DType: s.dtype, Train: true, Recompute: recompute}, model.Workload{Rows: budget, Predictions: budget})
-		p.Weights *= 2 // a device may keep one layout for x·Wᵀ and one for dy·W
-		if env.Float64("beta") > 0 {
-			p.Weights += model.Plan(s.source.Config, model.Options{DType: s.dtype}, model.Workload{}).Weights // the reference
-		}
-		return p
+// fit plans the memory of training and turns on activation checkpointing when it does not fit otherwise; the
+// result is the same.
+func (s *session) fit(env *stages.Env, opt *train.Options) error {
+	plan, err := train.Fit(s.Devices, s.Source.Config, opt, opt.TokenBudget, env.Float64("beta") > 0)
+	if err != nil {
+		return err
 	}
-	recompute = env.Bool("recompute") || !backend.Fits(s.dev, plan(false))
-	if !backend.Fits(s.dev, plan(recompute)) {
-		return false, backend.Refuse(s.dev, plan(recompute), "a smaller --token-budget or --dtype bf16 needs less")
-	}
-	backend.LogPlan(env.Log, s.dev, plan(recompute))
-	if recompute != env.Bool("recompute") {
+	backend.LogPlan(env.Log, s.Device, plan)
+	if opt.Recompute != env.Bool("recompute") {
 		env.Log.Info("activations are computed again in the backward pass, to fit into memory")
 	}
-	return recompute, nil
+	return nil
 }
 
-// reference loads the model that training began with, frozen.
-func (s *session) reference() (*model.Model, error) {
-	m, err := model.New(s.dev, s.source.Config, model.Options{DType: s.dtype})
+// reference loads the model that training began with, frozen, on each of the devices.
+func (s *session) reference() ([]*model.Model, error) {
+	all, err := s.LoadEach()
 	if err != nil {
 		return nil, fmt.Errorf("reference model: %w", err)
 	}
-	s.ref = m
-	return m, s.source.Load(m)
+	return all, nil
 }
 
 // Close frees everything.
 func (s *session) Close() {
-	if s.ref != nil {
-		s.ref.Close()
-	}
 	if s.trainer != nil {
 		s.trainer.Close()
 	}
-	if s.dev != nil {
-		s.dev.Close()
-	}
-	s.source.Close()
+	s.Session.Close()
 }
 
 // restore puts the newest checkpoint below dir into the trainer when --resume is given. Without it, a

@@ -9,15 +9,13 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"openrs/stages"
-	"openrs/stages/backend"
-	"openrs/stages/model"
 	"openrs/stages/pretrained"
 	"openrs/stages/roofline"
 )
 
 // Flags are the flags of the command.
 func Flags() []cli.Flag {
-	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), []cli.Flag{
+	return slices.Concat(stages.LogFlags(), pretrained.SessionFlags(), []cli.Flag{
 		&cli.IntSliceFlag{Name: "batch", Value: cli.NewIntSlice(1, 8, 32), Usage: "`SIZES`: sequences that decode together, each measured by itself"},
 		&cli.IntFlag{Name: "prompt-tokens", Value: 512, Usage: "length of each prompt"},
 		&cli.IntFlag{Name: "new-tokens", Value: 64, Usage: "decode steps to measure"},
@@ -42,16 +40,24 @@ type Result struct {
 	Memory        float64 `json:"memory_gb_per_second"` // weights and cache read in decoding
 	GFLOPS        float64 `json:"gflops"`               // of decoding
 	PrefillGFLOPS float64 `json:"prefill_gflops"`
+
+	// Weights and cache, and all that was planned for, in memory; Peak is what the process took, from its
+	// start to the end of the measurement, 0 where the system does not tell.
+	WeightMemory int64 `json:"weight_memory_bytes"`
+	Cache        int64 `json:"cache_bytes"`
+	Planned      int64 `json:"planned_memory_bytes"`
+	Peak         int64 `json:"peak_memory_bytes"`
 	roofline.Limits
 }
 
 // Run writes one JSON object a line for each batch size, with limits measured just before it.
 func Run(ctx context.Context, env *stages.Env) error {
-	source, err := pretrained.FromFlags(env.Context)
+	session, err := pretrained.Start(env.Context)
 	if err != nil {
 		return err
 	}
-	defer source.Close()
+	defer session.Close()
+	source, dev, dtype := session.Source, session.Device, session.DType
 	var plans []Options
 	for _, batch := range env.IntSlice("batch") {
 		opt := Options{
@@ -63,23 +69,11 @@ func Run(ctx context.Context, env *stages.Env) error {
 		}
 		plans = append(plans, opt)
 	}
-	dev, err := backend.Open(env.Context)
+	m, err := session.Load()
 	if err != nil {
 		return err
 	}
-	defer dev.Close()
-	dtype, err := backend.DType(env.Context)
-	if err != nil {
-		return err
-	}
-	m, err := model.New(dev, source.Config, model.Options{DType: dtype})
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	if err := source.Load(m); err != nil {
-		return err
-	}
+	loading := roofline.PeakMemory()
 	cost := roofline.NewCost(source.Config, dtype)
 	out := json.NewEncoder(env.App.Writer)
 	for _, opt := range plans {
@@ -87,12 +81,18 @@ func Run(ctx context.Context, env *stages.Env) error {
 		if err != nil {
 			return err
 		}
+		roofline.ResetPeakMemory() // measuring the limits takes memory of its own
 		measured, err := Measure(ctx, m, opt)
 		if err != nil {
 			return fmt.Errorf("batch of %d: %w", opt.Batch, err)
 		}
+		plan, err := opt.engine().Plan(source.Config, dtype)
+		if err != nil {
+			return err
+		}
 		r := measured.rates(cost, opt)
 		r.Model, r.Device, r.DType, r.Limits = source.Name, dev.Name(), dtype.String(), limits
+		r.WeightMemory, r.Cache, r.Planned, r.Peak = plan.Weights, plan.Cache, plan.Total(), max(loading, roofline.PeakMemory())
 		if err := out.Encode(r); err != nil {
 			return fmt.Errorf("standard output: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -63,8 +64,17 @@ func TestRun(t *testing.T) {
 		if name, _ := got["device"].(string); !strings.Contains(name, "2 threads") {
 			t.Errorf("line %d: device %q", i, name)
 		}
-		if len(got) != 15 {
-			t.Errorf("line %d has %d keys, want 15: %s", i, len(got), lines[i])
+		weights, cache := got["weight_memory_bytes"].(float64), got["cache_bytes"].(float64)
+		// Of each position two layers keep keys and values of two heads; all sequences end on one page.
+		if want := 32 * (batch + 1) * 2 * 2 * 2 * 32 * 4; weights != got["weight_bytes"] || cache != want {
+			t.Errorf("line %d: %v bytes of weights and %v of cache, want %v and %v", i, weights, cache, got["weight_bytes"], want)
+		}
+		planned, peak := got["planned_memory_bytes"].(float64), got["peak_memory_bytes"].(float64)
+		if planned <= weights+cache || runtime.GOOS == "linux" && peak < planned {
+			t.Errorf("line %d: %v bytes planned, %v taken", i, planned, peak)
+		}
+		if len(got) != 19 {
+			t.Errorf("line %d has %d keys, want 19: %s", i, len(got), lines[i])
 		}
 	}
 }

@@ -10,4 +10,7 @@
 // Rates of operations and bytes are package roofline's costs by those times. The memory rate counts
 // every weight and all keys and values once a step; weights that fit into the processor's caches make it
 // exceed the limit of the memory.
+//
+// Beside the rates stand the bytes that were planned for (weights, cache, and with activations in all) and
+// the most that the process took, loading included.
 package bench

@@ -43,6 +43,15 @@ func (o Options) lead() int {
 // length is how long a sequence may get.
 func (o Options) length() int { return o.PromptTokens + o.lead() + o.NewTokens }
 
+// engine are the options of an engine with a cache for exactly the batch.
+func (o Options) engine() engine.Options {
+	pages := (o.length() + device.KeyBlock - 1) / device.KeyBlock
+	return engine.Options{
+		MaxSequences: o.Batch, PageSize: device.KeyBlock, PrefillChunk: o.PrefillChunk,
+		CacheTokens: (o.Batch*pages + 1) * device.KeyBlock,
+	}
+}
+
 // check checks the options for a model of the given context.
 func (o Options) check(context int) error {
 	for _, v := range []struct {
@@ -79,11 +88,7 @@ func Measure(ctx context.Context, m *model.Model, opt Options) (Measurement, err
 	if err := opt.check(m.Config().MaxPositions); err != nil {
 		return Measurement{}, err
 	}
-	pages := (opt.length() + device.KeyBlock - 1) / device.KeyBlock
-	eng, err := engine.New(m, engine.Options{
-		MaxSequences: opt.Batch, PageSize: device.KeyBlock, PrefillChunk: opt.PrefillChunk,
-		CacheTokens: (opt.Batch*pages + 1) * device.KeyBlock,
-	})
+	eng, err := engine.New(m, opt.engine())
 	if err != nil {
 		return Measurement{}, err
 	}
@@ -119,9 +124,9 @@ func prompts(opt Options, vocab int) [][]int32 {
 	return out
 }
 
-// add queues the first n prompts. Nothing stops a completion but its length.
-func (b *bench) add(n, newTokens int) error {
-	for i, prompt := range b.prompts[:n] {
+// add queues some prompts. Nothing stops a completion but its length.
+func (b *bench) add(prompts [][]int32, newTokens int) error {
+	for i, prompt := range prompts {
 		err := b.engine.Add(engine.Request{
 			Prompt: prompt, Samples: 1, MaxNewTokens: newTokens,
 			Temperature: 1, Seed: b.opt.Seed, ProblemID: strconv.Itoa(i),
@@ -133,9 +138,9 @@ func (b *bench) add(n, newTokens int) error {
 	return nil
 }
 
-// pass computes the first n prompts and returns the time it took.
-func (b *bench) pass(ctx context.Context, n int) (time.Duration, error) {
-	if err := b.add(n, 1); err != nil {
+// pass computes some prompts and returns the time it took.
+func (b *bench) pass(ctx context.Context, prompts [][]int32) (time.Duration, error) {
+	if err := b.add(prompts, 1); err != nil {
 		return 0, err
 	}
 	began := time.Now()
@@ -157,13 +162,15 @@ func (b *bench) prefill(ctx context.Context) (time.Duration, error) {
 	if chunk == 0 {
 		chunk = defaultChunk
 	}
-	if _, err := b.pass(ctx, min(b.opt.Batch, 1+(chunk-1)/b.opt.PromptTokens)); err != nil {
+	warm := slices.Clone(b.prompts[:min(b.opt.Batch, 1+(chunk-1)/b.opt.PromptTokens)])
+	warm[0] = warm[0][:min(b.opt.PromptTokens, chunk)]
+	if _, err := b.pass(ctx, warm); err != nil {
 		return 0, err
 	}
 	var times []time.Duration
 	var spent time.Duration
 	for len(times) == 0 || len(times) < prefillMost && spent < prefillTime {
-		took, err := b.pass(ctx, b.opt.Batch)
+		took, err := b.pass(ctx, b.prompts)
 		if err != nil {
 			return 0, err
 		}
@@ -175,7 +182,7 @@ func (b *bench) prefill(ctx context.Context) (time.Duration, error) {
 // decode returns the median time of NewTokens steps in which every sequence got one token and nothing
 // else was done, and the mean number of keys they attended to.
 func (b *bench) decode(ctx context.Context) (time.Duration, float64, error) {
-	if err := b.add(b.opt.Batch, b.opt.lead()+b.opt.NewTokens); err != nil {
+	if err := b.add(b.prompts, b.opt.lead()+b.opt.NewTokens); err != nil {
 		return 0, 0, err
 	}
 	start := b.engine.Stats()

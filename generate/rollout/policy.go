@@ -19,10 +19,10 @@ const policyPatience = 2 * time.Second
 
 // RunPolicies takes weights from the policy store of a run.
 type RunPolicies struct {
-	Store *bus.Policies
-	Model *model.Model
-	Dir   string // this process's own, for weights that come as bytes while they are read
-	Log   *slog.Logger
+	Store  *bus.Policies
+	Models []*model.Model // all get the weights
+	Dir    string         // this process's own, for weights that come as bytes while they are read
+	Log    *slog.Logger
 }
 
 // Load implements [Policies].
@@ -62,22 +62,21 @@ func (p *RunPolicies) load(ctx context.Context, policy bus.Policy) error {
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(path)
+	weights, err := checkpoint.OpenTensors(path)
 	if err != nil {
 		return err
 	}
+	defer weights.Close()
 	if policy.File == "" { // it was fetched from the server, for this
 		if err := bus.Evict(p.Dir); err != nil {
 			return err
 		}
 		os.Remove(p.Dir) // empty, unless something else is kept there
 	}
-	weights, err := checkpoint.ParseTensors(path, data)
-	if err != nil {
-		return err
-	}
-	if err := p.Model.Load(weights); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	for _, m := range p.Models {
+		if err := m.Load(weights); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	return nil
 }

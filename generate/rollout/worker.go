@@ -53,7 +53,7 @@ var (
 
 // Worker generates rollouts. Its fields are set once, before Run.
 type Worker struct {
-	Engine   *engine.Engine
+	Engine   *engine.Pool
 	Prompter Prompter
 	Policies Policies // nil: the model's weights as they are, as version Options.Frozen
 	Options  Options

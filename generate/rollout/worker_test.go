@@ -157,7 +157,7 @@ func newWorker(t *testing.T, opt Options) (*Worker, *policies) {
 	p := &policies{model: m, final: -1}
 	opt.Stop = source.EOS
 	return &Worker{
-		Engine: eng, Prompter: Prompter{Tokenizer: source.Tokenizer}, Policies: p, Options: opt,
+		Engine: engine.NewPool(eng), Prompter: Prompter{Tokenizer: source.Tokenizer}, Policies: p, Options: opt,
 		Log: slog.New(slog.DiscardHandler),
 	}, p
 }

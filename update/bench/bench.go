@@ -9,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"openrs/stages"
-	"openrs/stages/backend"
 	"openrs/stages/pretrained"
 	"openrs/stages/roofline"
 	"openrs/update/optim"
@@ -18,12 +17,13 @@ import (
 
 // Flags are the flags of the command.
 func Flags() []cli.Flag {
-	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), []cli.Flag{
+	return slices.Concat(stages.LogFlags(), pretrained.SessionFlags(), []cli.Flag{
 		&cli.IntFlag{Name: "sequences", Value: 2, Usage: "completions of one step"},
 		&cli.IntFlag{Name: "tokens", Value: 512, Usage: "length of each, its prompt included"},
 		&cli.IntFlag{Name: "prompt-tokens", Value: 1, Usage: "of these, tokens of the prompt, which are not trained on"},
 		&cli.IntFlag{Name: "group-size", Value: 1, Usage: "completions that share a prompt"},
 		&cli.IntFlag{Name: "iterations", Value: 3, Usage: "optimizer steps to measure"},
+		&cli.IntFlag{Name: "warmup", Value: 1, Usage: "optimizer steps before"},
 		&cli.IntFlag{Name: "token-budget", Value: 8192, Usage: "tokens that go through the model at once"},
 		&cli.BoolFlag{Name: "recompute", Usage: "activation checkpointing: less memory, more time"},
 	})
@@ -47,8 +47,10 @@ type Result struct {
 	TokensPerSecond           float64 `json:"tokens_per_second"` // of Rows
 	CompletionTokensPerSecond float64 `json:"completion_tokens_per_second"`
 	GFLOPS                    float64 `json:"gflops"`
-	// PeakBytes is the most memory the process ever had; left out where the system does not tell.
-	PeakBytes int64 `json:"peak_bytes,omitempty"`
+	// PlannedBytes is what the memory plan estimates, PeakBytes the most memory the process ever had; left
+	// out where the system does not tell.
+	PlannedBytes int64 `json:"planned_memory_bytes"`
+	PeakBytes    int64 `json:"peak_memory_bytes,omitempty"`
 	roofline.Limits
 }
 
@@ -56,30 +58,27 @@ type Result struct {
 func Run(ctx context.Context, env *stages.Env) error {
 	opt := Options{
 		Sequences: env.Int("sequences"), Tokens: env.Int("tokens"), PromptTokens: env.Int("prompt-tokens"),
-		GroupSize: env.Int("group-size"), Iterations: env.Int("iterations"), Seed: env.Int64("seed"),
+		GroupSize: env.Int("group-size"), Iterations: env.Int("iterations"), Warmup: env.Int("warmup"), Seed: env.Int64("seed"),
 	}
-	source, err := pretrained.FromFlags(env.Context)
+	session, err := pretrained.StartShared(env.Context)
 	if err != nil {
 		return err
 	}
-	defer source.Close()
+	defer session.Close()
+	source, dev, dtype := session.Source, session.Device, session.DType
 	if err := opt.check(source.Config.MaxPositions); err != nil {
 		return err
 	}
-	dtype, err := backend.DType(env.Context)
-	if err != nil {
-		return err
-	}
-	dev, err := backend.Open(env.Context)
-	if err != nil {
-		return err
-	}
-	defer dev.Close()
 	settings := optim.Default()
 	settings.LR = 1e-6
-	trainer, err := train.New(dev, source, train.Options{
+	training := train.Options{
 		Optimizer: settings, TokenBudget: env.Int("token-budget"), DType: dtype, Recompute: env.Bool("recompute"),
-	})
+	}
+	plan, err := train.Fit(session.Devices, source.Config, &training, opt.micro(training.TokenBudget), false)
+	if err != nil {
+		return err
+	}
+	trainer, err := train.New(session.Devices, source, training)
 	if err != nil {
 		return err
 	}
@@ -89,14 +88,14 @@ func Run(ctx context.Context, env *stages.Env) error {
 		return err
 	}
 	// Measuring the limits takes memory of its own, so the peak is asked for first.
-	peak := peakBytes()
+	peak := roofline.PeakMemory()
 	limits, err := roofline.Measure(dev, dtype)
 	if err != nil {
 		return err
 	}
 	r := opt.rates(roofline.NewCost(source.Config, dtype), step)
-	r.Model, r.Device, r.DType, r.Recompute = source.Name, dev.Name(), dtype.String(), env.Bool("recompute")
-	r.PeakBytes, r.Limits = peak, limits
+	r.Model, r.Device, r.DType, r.Recompute = source.Name, dev.Name(), dtype.String(), training.Recompute
+	r.PlannedBytes, r.PeakBytes, r.Limits = plan.Total(), peak, limits
 	if err := json.NewEncoder(env.App.Writer).Encode(r); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}

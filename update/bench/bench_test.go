@@ -42,7 +42,7 @@ func TestRun(t *testing.T) {
 		{"--sequences 2 --tokens 6", map[string]any{"prompt_tokens": 1.0, "group_size": 1.0, "rows": 10.0, "recompute": false}},
 		{"--sequences 4 --tokens 9 --prompt-tokens 5 --group-size 2 --recompute --token-budget 12",
 			map[string]any{"prompt_tokens": 5.0, "group_size": 2.0, "rows": 2*5 + 4*3.0, "recompute": true}},
-		{"--sequences 2 --tokens 6 --dtype bf16", map[string]any{"rows": 10.0, "dtype": "bf16"}},
+		{"--sequences 2 --tokens 6 --dtype bf16 --warmup 0", map[string]any{"rows": 10.0, "dtype": "bf16"}},
 	} {
 		out, err := command(t, strings.Fields("--model shape:tiny --threads 2 --iterations 2 "+c.args)...)
 		if err != nil {
@@ -63,13 +63,14 @@ func TestRun(t *testing.T) {
 		}
 		for _, key := range []string{
 			"sequences", "tokens", "tokens_per_second", "completion_tokens_per_second", "gflops", "gflops_limit", "memory_limit_gb_per_second",
+			"planned_memory_bytes",
 		} {
 			if v, _ := got[key].(float64); !(v > 0) || math.IsInf(v, 0) {
 				t.Errorf("%s: %s is %v, want a positive number", c.args, key, got[key])
 			}
 		}
-		if peak, _ := got["peak_bytes"].(float64); runtime.GOOS == "linux" && (peak < 1<<20 || peak > 1<<40) {
-			t.Errorf("%s: peak_bytes is %v", c.args, got["peak_bytes"])
+		if peak, _ := got["peak_memory_bytes"].(float64); runtime.GOOS == "linux" && (peak < 1<<20 || peak > 1<<40) {
+			t.Errorf("%s: peak_memory_bytes is %v", c.args, got["peak_memory_bytes"])
 		}
 		if name, _ := got["device"].(string); !strings.Contains(name, "2 threads") {
 			t.Errorf("%s: device %q", c.args, name)
@@ -84,6 +85,7 @@ func TestRunErrors(t *testing.T) {
 		{"--model shape:tiny --tokens 0", "--tokens is 0"},
 		{"--model shape:tiny --prompt-tokens 0", "--prompt-tokens is 0"},
 		{"--model shape:tiny --iterations 0", "--iterations is 0"},
+		{"--model shape:tiny --warmup -1", "--warmup is -1"},
 		{"--model shape:tiny --group-size 0", "--group-size is 0"},
 		{"--model shape:tiny --group-size 3 --sequences 4", "multiple of --group-size 3"},
 		{"--model shape:tiny --tokens 8 --prompt-tokens 8", "less than --tokens 8"},
@@ -171,12 +173,12 @@ func TestMeasure(t *testing.T) {
 	defer dev.Close()
 	settings := optim.Default()
 	settings.LR = 1e-6
-	trainer, err := train.New(dev, source, train.Options{Optimizer: settings, TokenBudget: 64})
+	trainer, err := train.New([]device.Device{dev}, source, train.Options{Optimizer: settings, TokenBudget: 64})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer trainer.Close()
-	opt := Options{Sequences: 2, Tokens: 7, PromptTokens: 3, GroupSize: 2, Iterations: 3}
+	opt := Options{Sequences: 2, Tokens: 7, PromptTokens: 3, GroupSize: 2, Iterations: 3, Warmup: 1}
 	if d, err := measure(context.Background(), trainer, opt, source.Config.Vocab); err != nil || d <= 0 {
 		t.Fatalf("%v, %v", d, err)
 	}

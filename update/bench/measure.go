@@ -22,6 +22,7 @@ type Options struct {
 	PromptTokens int // of each group
 	GroupSize    int // completions of a prompt
 	Iterations   int // steps that are timed
+	Warmup       int // steps before those
 	Seed         int64
 }
 
@@ -39,6 +40,8 @@ func (o Options) check(context int) error {
 		}
 	}
 	switch {
+	case o.Warmup < 0:
+		return fmt.Errorf("--warmup is %d, expected at least 0", o.Warmup)
 	case o.Sequences%o.GroupSize != 0:
 		return fmt.Errorf("--sequences is %d, expected a multiple of --group-size %d", o.Sequences, o.GroupSize)
 	case o.PromptTokens >= o.Tokens:
@@ -54,6 +57,9 @@ func (o Options) completion() int { return o.Tokens - o.PromptTokens }
 
 // rows is how many tokens go through the model in a step.
 func (o Options) rows() int { return o.groups()*o.PromptTokens + o.Sequences*(o.completion()-1) }
+
+// micro is how many of them go through it at once at most: a sequence is never divided.
+func (o Options) micro(budget int) int { return min(o.rows(), max(budget, o.Tokens)) }
 
 // keys is how many keys those rows attend to together.
 func (o Options) keys() int64 {
@@ -73,8 +79,8 @@ func (o Options) rates(cost roofline.Cost, step time.Duration) Result {
 	}
 }
 
-// measure makes optimizer steps, one of them to warm up, and returns the median time of the others. It
-// ends early with the context's error.
+// measure makes optimizer steps and returns the median time of those after the warm-up. It ends early with
+// the context's error.
 func measure(ctx context.Context, trainer *train.Trainer, opt Options, vocab int) (time.Duration, error) {
 	objective, err := grpo.New(grpo.Config{Loss: "dapo", EpsLow: 0.2, EpsHigh: 0.2})
 	if err != nil {
@@ -83,7 +89,7 @@ func measure(ctx context.Context, trainer *train.Trainer, opt Options, vocab int
 	g := &train.GRPO{Trainer: trainer, Objective: objective}
 	groups := randomGroups(opt, vocab)
 	var times []time.Duration
-	for i := range opt.Iterations + 1 {
+	for i := range opt.Warmup + opt.Iterations {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
@@ -91,7 +97,7 @@ func measure(ctx context.Context, trainer *train.Trainer, opt Options, vocab int
 		if _, err := g.Step(steps.Step{Number: int64(i), Groups: groups}); err != nil {
 			return 0, err
 		}
-		if i > 0 {
+		if i >= opt.Warmup {
 			times = append(times, time.Since(began))
 		}
 	}

@@ -116,7 +116,9 @@ func (s *Stats) observeSampling(diff, ratio float64) {
 	s.mergeSampling(Stats{samplingTokens: 1, logpDiff: diff, logpDiffMax: diff, isRatio: ratio, isRatioMin: ratio, isRatioMax: ratio})
 }
 
-// add adds the observations of u.
+// Add adds the observations of u, of other micro-batches of the same step.
+func (s *Stats) Add(u *Stats) { s.add(*u) }
+
 func (s *Stats) add(u Stats) {
 	s.loss += u.loss
 	s.sequences += u.sequences

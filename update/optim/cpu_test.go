@@ -41,7 +41,11 @@ func TestOnCPU(t *testing.T) {
 		g := randomValues(r, n)
 		a := want.step(g)
 		dev.Upload(grads, g)
-		b, err := opt.Step()
+		squares, err := opt.SumSquares()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := opt.Step(squares)
 		if err != nil {
 			t.Fatal(err)
 		}

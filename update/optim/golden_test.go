@@ -182,7 +182,11 @@ func newHarness(t *testing.T, weights []float32, ranges []Range, s Settings) *ha
 func (h *harness) step(grads []float32) Report {
 	h.t.Helper()
 	h.dev.Upload(h.grads, grads)
-	r, err := h.opt.Step()
+	squares, err := h.opt.SumSquares()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	r, err := h.opt.Step(squares)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -147,15 +147,21 @@ type Report struct {
 	Clip     float64 // the factor the gradients were scaled by
 }
 
-// Step applies one update with the gradients as they are and leaves them as they are (zeroing them is
-// the caller's). If the norm of the gradients isn't finite it returns [ErrNonFinite] with the report,
-// and parameters, moments and step number stay as they were.
-func (o *Optimizer) Step() (Report, error) {
-	r := Report{Step: o.t, LR: o.settings.LearningRate(o.t)}
+// SumSquares returns the sum of the squares of the gradients as they are.
+func (o *Optimizer) SumSquares() (float64, error) {
 	squares, err := o.dev.SumSquares(o.grads)
 	if err != nil {
-		return r, fmt.Errorf("optim: step %d: norm of the gradients: %w", o.t, err)
+		return 0, fmt.Errorf("optim: step %d: norm of the gradients: %w", o.t, err)
 	}
+	return squares, nil
+}
+
+// Step applies one update with the gradients as they are and leaves them as they are (zeroing them is
+// the caller's). squares is the sum of the squares of all gradients: [Optimizer.SumSquares], or the sum
+// over several optimizers that each have a part of the parameters. If it isn't finite Step returns
+// [ErrNonFinite] with the report, and parameters, moments and step number stay as they were.
+func (o *Optimizer) Step(squares float64) (Report, error) {
+	r := Report{Step: o.t, LR: o.settings.LearningRate(o.t)}
 	r.GradNorm = math.Sqrt(squares)
 	if math.IsNaN(r.GradNorm) || math.IsInf(r.GradNorm, 0) {
 		return r, fmt.Errorf("%w: it is %v at step %d", ErrNonFinite, r.GradNorm, o.t)

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -44,7 +45,7 @@ func TestBF16OnPolicy(t *testing.T) {
 		if err := folder.Close(); err != nil {
 			t.Fatal(err)
 		}
-		step := makeStep(t, &Trainer{model: sampler}, n, mixed...)
+		step := makeStep(t, &Trainer{replicas: []*replica{{model: sampler}}}, n, mixed...)
 		metrics := run(t, &GRPO{Live: true, Trainer: tr, Objective: dapo(t), OnPolicy: true}, step)
 		if !(metrics["grad_norm"] > 0) {
 			t.Errorf("step %d: gradient norm %v", n, metrics["grad_norm"])
@@ -59,4 +60,32 @@ func TestBF16OnPolicy(t *testing.T) {
 	if changed < len(start)/2 {
 		t.Errorf("%d of %d parameters changed", changed, len(start))
 	}
+}
+
+// TestBF16Learns: matrices of bfloat16, in the gradients too, follow the losses of float32 and learn as
+// much.
+func TestBF16Learns(t *testing.T) {
+	source := open(t, shape, 1)
+	s := settings()
+	s.LR, s.Schedule.TotalSteps = 3e-3, 1000
+	var losses [2][]float64
+	for i, dtype := range []device.DType{device.F32, device.BF16} {
+		tr := newTrainerOf(t, source, Options{Optimizer: s, TokenBudget: 100, DType: dtype})
+		examples := examplesOf(t, tr, sums(4))
+		for range 20 {
+			values, err := tr.SFT(examples)
+			if err != nil {
+				t.Fatal(err)
+			}
+			losses[i] = append(losses[i], byName(t, values)["loss"])
+		}
+	}
+	for i, want := range losses[0] {
+		near(t, fmt.Sprintf("loss %d", i), losses[1][i], want, 0.02*want+0.02)
+	}
+	first, last := losses[1][0], losses[1][19]
+	if last > 0.6*first {
+		t.Errorf("loss %v after 20 updates, %v before", last, first)
+	}
+	t.Logf("float32 %.4f to %.4f, bfloat16 %.4f to %.4f", losses[0][0], losses[0][19], first, last)
 }

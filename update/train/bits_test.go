@@ -68,7 +68,7 @@ func TestGoldenBudget(t *testing.T) {
 					return
 				}
 				kept += parts
-				for _, p := range tr.model.Params() {
+				for _, p := range tr.replicas[0].model.Params() {
 					x, y := got[p.Offset:p.Offset+p.Len()], want[p.Offset:p.Offset+p.Len()]
 					if p.Name == embedding && tied && parts > 1 {
 						closeTo(t, p.Name, x, y, gradTol/10*largest(y))

@@ -47,7 +47,7 @@ var ErrNoCheckpoint = errors.New("no checkpoint")
 // Save writes the folder of a checkpoint below dir and removes all but the newest `keep` (0: keeps
 // all). Weights are stored in float32: training goes on with the very bits.
 func (t *Trainer) Save(dir string, s State, keep int) error {
-	state, err := t.optimizer.State()
+	state, err := t.moments()
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (t *Trainer) Save(dir string, s State, keep int) error {
 		return err
 	}
 	var moments []checkpoint.NamedTensor
-	for _, p := range t.model.Params() {
+	for _, p := range t.replicas[0].model.Params() {
 		moments = append(moments,
 			checkpoint.NamedTensor{Name: firstMoment + p.Name, Shape: p.Shape, Values: state.M[p.Offset : p.Offset+p.Len()]},
 			checkpoint.NamedTensor{Name: secondMoment + p.Name, Shape: p.Shape, Values: state.V[p.Offset : p.Offset+p.Len()]})
@@ -83,7 +83,7 @@ func (t *Trainer) Export(dir string, dtype checkpoint.DType) error {
 }
 
 func (t *Trainer) export(dir string, dtype checkpoint.DType, files []checkpoint.ExtraFile) error {
-	tensors, err := t.model.Export()
+	tensors, err := t.replicas[0].model.Export()
 	if err != nil {
 		return err
 	}
@@ -104,8 +104,10 @@ func (t *Trainer) Restore(folder string) (State, error) {
 		return State{}, err
 	}
 	defer saved.Close()
-	if err := saved.Load(t.model); err != nil {
-		return State{}, err
+	for _, r := range t.replicas {
+		if err := saved.Load(r.model); err != nil {
+			return State{}, err
+		}
 	}
 	path := filepath.Join(folder, optimizerFile)
 	data, err := os.ReadFile(path)
@@ -116,9 +118,8 @@ func (t *Trainer) Restore(folder string) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	params, _ := t.model.Flat()
-	state := optim.State{Steps: s.Updates, M: make([]float32, params.Len()), V: make([]float32, params.Len())}
-	for _, p := range t.model.Params() {
+	state := optim.State{Steps: s.Updates, M: make([]float32, t.Parameters()), V: make([]float32, t.Parameters())}
+	for _, p := range t.replicas[0].model.Params() {
 		for name, into := range map[string][]float32{firstMoment: state.M, secondMoment: state.V} {
 			tensor, err := moments.Tensor(name + p.Name)
 			if err != nil {
@@ -132,7 +133,29 @@ func (t *Trainer) Restore(folder string) (State, error) {
 			}
 		}
 	}
-	return s, t.optimizer.SetState(state)
+	return s, t.setMoments(state)
+}
+
+// moments collects the optimizers' states as one.
+func (t *Trainer) moments() (all optim.State, err error) {
+	for _, r := range t.replicas {
+		s, err := r.optimizer.State()
+		if err != nil {
+			return optim.State{}, err
+		}
+		all.Steps, all.M, all.V = s.Steps, append(all.M, s.M...), append(all.V, s.V...)
+	}
+	return all, nil
+}
+
+// setMoments is the reverse of moments, whatever the number of devices was.
+func (t *Trainer) setMoments(all optim.State) error {
+	for _, r := range t.replicas {
+		if err := r.optimizer.SetState(optim.State{Steps: all.Steps, M: all.M[r.from:r.to], V: all.V[r.from:r.to]}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func readState(folder string) (State, error) {

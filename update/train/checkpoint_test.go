@@ -23,7 +23,7 @@ import (
 // moments returns the optimizer's state.
 func moments(t *testing.T, tr *Trainer) optim.State {
 	t.Helper()
-	s, err := tr.optimizer.State()
+	s, err := tr.moments()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func alterMoments(t *testing.T, tr *Trainer, path string, change func([]checkpoi
 	t.Helper()
 	state := moments(t, tr)
 	var all []checkpoint.NamedTensor
-	for _, p := range tr.model.Params() {
+	for _, p := range tr.replicas[0].model.Params() {
 		for name, v := range map[string][]float32{firstMoment: state.M, secondMoment: state.V} {
 			all = append(all, checkpoint.NamedTensor{Name: name + p.Name, Shape: slices.Clone(p.Shape), Values: v[p.Offset : p.Offset+p.Len()]})
 		}

@@ -185,16 +185,15 @@ func (g *golden) trainer(t *testing.T, dev device.Device, budget int, recompute 
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(m.Close)
+	s.Eps = max(s.Eps, 1e-8)
+	tr := &Trainer{shards: 1, source: &pretrained.Model{Name: g.dir, Config: g.folder.Config()}, budget: budget}
+	t.Cleanup(tr.Close)
+	if err := tr.add(m, 0, 1, s); err != nil {
+		t.Fatal(err)
+	}
 	if err := m.Load(g.folder); err != nil {
 		t.Fatal(err)
 	}
-	s.Eps = max(s.Eps, 1e-8)
-	tr, err := newTrainer(m, &pretrained.Model{Name: g.dir, Config: g.folder.Config()}, Options{Optimizer: s, TokenBudget: budget})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(tr.optimizer.Close)
 	return tr
 }
 
@@ -298,7 +297,7 @@ func (g *golden) checkGradients(t *testing.T, tr *Trainer, want expectedGradient
 	if want.File != "" {
 		file = g.tensors(t, want.File)
 	}
-	params := tr.model.Params()
+	params := tr.replicas[0].model.Params()
 	if names := slices.Sorted(maps.Keys(want.Norms)); len(names) != len(params) {
 		t.Errorf("%d parameters, want the gradients of %v", len(params), names)
 	}

@@ -165,11 +165,11 @@ func TestGoldenAccumulation(t *testing.T) {
 				own := func(part []grpo.Completion) grpo.Normalizer {
 					return grpo.PerMicroBatch(grpo.Count(part), step, len(micro))
 				}
-				tr.model.ZeroGrads()
+				tr.replicas[0].model.ZeroGrads()
 				var sum float64
 				for i, r := range micro {
 					var stats grpo.Stats
-					if _, err := tr.accumulate(groups, g.pieces(r[0], r[1]), r[0], g.loss(t, v, rows, own, &stats)); err != nil {
+					if _, err := tr.replicas[0].accumulate(groups, microBatch{pieces: g.pieces(r[0], r[1]), first: r[0]}, g.loss(t, v, rows, own, &stats)); err != nil {
 						t.Fatal(err)
 					}
 					near(t, "loss of a micro-batch", stats.Loss(), v.MicroLosses[i], lossTol)
@@ -261,7 +261,7 @@ func TestGoldenTrain(t *testing.T) {
 					return
 				}
 				near(t, "loss after", stats.Loss(), c.WithoutRank.LossAfter, afterTol)
-				for _, p := range tr.model.Params() {
+				for _, p := range tr.replicas[0].model.Params() {
 					var squares float64
 					for _, x := range got[p.Offset : p.Offset+p.Len()] {
 						squares += float64(x) * float64(x)
@@ -293,7 +293,7 @@ func (g *golden) checkParams(t *testing.T, tr *Trainer, got []float32) {
 		return
 	}
 	entries, off := 0, 0
-	for _, p := range tr.model.Params() {
+	for _, p := range tr.replicas[0].model.Params() {
 		tensor, err := file.Tensor(p.Name)
 		if err != nil {
 			t.Fatal(err)

@@ -22,8 +22,9 @@ var ErrOffPolicy = errors.New("recorded and computed log-probabilities of on-pol
 type GRPO struct {
 	Trainer   *Trainer
 	Objective *grpo.Objective
-	// Reference supplies the log-probabilities of the divergence term; nil when beta is 0.
-	Reference *model.Model
+	// Reference supplies the log-probabilities of the divergence term, on each of the trainer's devices; nil
+	// when beta is 0.
+	Reference []*model.Model
 	// Iterations is how many updates are made from the same groups (TRL's num_iterations).
 	Iterations int
 	// Temperature at which log-probabilities are taken; 0: the one each completion was sampled at.
@@ -50,13 +51,15 @@ type batch struct {
 // Step makes the updates of one step and returns its metrics under TRL's names.
 func (g *GRPO) Step(step steps.Step) ([]stages.Value, error) {
 	b := g.collect(step)
-	stats := new(grpo.Stats)
-	agreement := newAgreement()
+	var stats grpo.Stats
+	var agreed agreement
 	values := rewardMetrics(step)
 	for iteration := range max(1, g.Iterations) {
-		stats = new(grpo.Stats)
+		observed := make([]grpo.Stats, g.Trainer.Shards())
+		agreements := make([]agreement, g.Trainer.Shards())
 		report, err := g.Trainer.update(b.groups, func(m microBatch) ([][]float32, error) {
 			rows := b.rows[m.first : m.first+len(m.logprobs)]
+			agreement := &agreements[m.shard]
 			for i := range rows {
 				rows[i].LogProbs, rows[i].Entropies = m.logprobs[i], m.entropies[i]
 				if iteration == 0 {
@@ -67,10 +70,10 @@ func (g *GRPO) Step(step steps.Step) ([]stages.Value, error) {
 				return nil, fmt.Errorf("%w: by up to %v; generate and update must run the same kernels on the same weights (--on-policy-check=false allows others)",
 					ErrOffPolicy, agreement.worst)
 			}
-			if err := g.reference(b.groups, m, rows); err != nil {
+			if err := g.reference(m, rows); err != nil {
 				return nil, err
 			}
-			grads, err := g.Objective.Compute(rows, grpo.StepWide(b.total), stats)
+			grads, err := g.Objective.Compute(rows, grpo.StepWide(b.total), &observed[m.shard])
 			if err != nil {
 				return nil, err
 			}
@@ -85,9 +88,19 @@ func (g *GRPO) Step(step steps.Step) ([]stages.Value, error) {
 			return nil, fmt.Errorf("step %d: %w", step.Number, err)
 		}
 		values = append(values, stages.Value{Name: "grad_norm", Value: report.GradNorm}, stages.Value{Name: "learning_rate", Value: report.LR})
+		stats = observed[0]
+		for i := range observed[1:] {
+			stats.Add(&observed[1+i])
+		}
+		if iteration == 0 {
+			agreed = agreements[0]
+			for _, a := range agreements[1:] {
+				agreed.merge(a)
+			}
+		}
 	}
 	stats.Skip(b.skipped...)
-	values = append(values, agreement.metrics()...)
+	values = append(values, agreed.metrics()...)
 	for _, m := range stats.Metrics() { // with truncated importance sampling its ratios are the ones used
 		values = append(values, stages.Value{Name: m.Name, Value: m.Value})
 	}
@@ -147,20 +160,17 @@ func (g *GRPO) collect(step steps.Step) *batch {
 }
 
 // reference fills in the reference model's log-probabilities of a micro-batch's rows, once.
-func (g *GRPO) reference(groups []model.Group, m microBatch, rows []grpo.Completion) error {
+func (g *GRPO) reference(m microBatch, rows []grpo.Completion) error {
 	if g.Reference == nil || rows[0].Ref != nil {
 		return nil
 	}
-	logprobs, _, err := g.Reference.LogProbs(m.packed)
+	logprobs, _, err := g.Reference[m.device].LogProbs(m.packed)
 	if err != nil {
 		return fmt.Errorf("reference model: %w", err)
 	}
-	ref, err := model.Ragged(groups, m.pieces, logprobs)
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		rows[i].Ref = ref[i]
+	for i := range rows { // in the order of the rows
+		n := len(rows[i].LogProbs)
+		rows[i].Ref, logprobs = logprobs[:n:n], logprobs[n:]
 	}
 	return nil
 }
@@ -200,8 +210,6 @@ type agreement struct {
 	worst              float64 // the largest difference of one
 }
 
-func newAgreement() *agreement { return &agreement{minRatio: math.Inf(1), maxRatio: math.Inf(-1)} }
-
 func (a *agreement) add(sampled, computed []float32, onPolicy bool) {
 	for i := range sampled {
 		diff := float64(computed[i]) - float64(sampled[i])
@@ -209,12 +217,31 @@ func (a *agreement) add(sampled, computed []float32, onPolicy bool) {
 		a.tokens++
 		a.sumDiff += math.Abs(diff)
 		a.maxDiff = max(a.maxDiff, math.Abs(diff))
+		if a.tokens == 1 {
+			a.minRatio, a.maxRatio = ratio, ratio
+		}
 		a.minRatio, a.maxRatio = min(a.minRatio, ratio), max(a.maxRatio, ratio)
 		a.sumRatio += ratio
 		if onPolicy && computed[i] != sampled[i] {
 			a.broken, a.worst = true, max(a.worst, math.Abs(diff))
 		}
 	}
+}
+
+// merge adds what b has seen.
+func (a *agreement) merge(b agreement) {
+	switch {
+	case b.tokens == 0:
+		return
+	case a.tokens == 0:
+		*a = b
+		return
+	}
+	a.tokens += b.tokens
+	a.sumDiff, a.maxDiff = a.sumDiff+b.sumDiff, max(a.maxDiff, b.maxDiff)
+	a.minRatio, a.maxRatio = min(a.minRatio, b.minRatio), max(a.maxRatio, b.maxRatio)
+	a.sumRatio += b.sumRatio
+	a.broken, a.worst = a.broken || b.broken, max(a.worst, b.worst)
 }
 
 // metrics are TRL's names for the distance between sampler and trainer.

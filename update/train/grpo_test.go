@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"openrs/schemas"
+	"openrs/stages/device"
 	"openrs/update/grpo"
 	"openrs/update/steps"
 )
@@ -332,7 +333,7 @@ func TestNewRefuses(t *testing.T) {
 		"beta1":         {Optimizer: bad, TokenBudget: 10},
 		"max positions": {Optimizer: settings(), TokenBudget: 10, MaxPositions: 1 << 20},
 	} {
-		if tr, err := New(newDevice(t), source, opt); err == nil || !strings.Contains(err.Error(), name) {
+		if tr, err := New([]device.Device{newDevice(t)}, source, opt); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: trainer %v, error %v", name, tr, err)
 		}
 	}

@@ -67,7 +67,12 @@ func newTiny(t *testing.T, seed uint64) *Trainer {
 
 func newTrainerOf(t *testing.T, source *pretrained.Model, opt Options) *Trainer {
 	t.Helper()
-	tr, err := New(newDevice(t), source, opt)
+	return newTrainerOn(t, []device.Device{newDevice(t)}, source, opt)
+}
+
+func newTrainerOn(t *testing.T, devices []device.Device, source *pretrained.Model, opt Options) *Trainer {
+	t.Helper()
+	tr, err := New(devices, source, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,19 +80,23 @@ func newTrainerOf(t *testing.T, source *pretrained.Model, opt Options) *Trainer 
 	return tr
 }
 
-// newReference is a frozen copy of what newTiny of the same seed starts from, on the trainer's device.
-func newReference(t *testing.T, tr *Trainer, seed uint64) *model.Model {
+// newReference is a frozen copy of what newTiny of the same seed starts from, on each of the trainer's
+// devices.
+func newReference(t *testing.T, tr *Trainer, seed uint64) (all []*model.Model) {
 	t.Helper()
 	source := open(t, shape, seed)
-	m, err := model.New(tr.model.Device(), source.Config, model.Options{})
-	if err != nil {
-		t.Fatal(err)
+	for _, r := range tr.replicas {
+		m, err := model.New(r.model.Device(), source.Config, model.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(m.Close)
+		if err := source.Load(m); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m)
 	}
-	t.Cleanup(m.Close)
-	if err := source.Load(m); err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return all
 }
 
 func objective(t *testing.T, cfg grpo.Config) *grpo.Objective {
@@ -152,7 +161,7 @@ func record(t *testing.T, tr *Trainer, rows []schemas.Scored) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.LogProbs, _, err = tr.model.LogProbs(p); err != nil {
+		if r.LogProbs, _, err = tr.replicas[0].model.LogProbs(p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -197,21 +206,21 @@ func byName(t *testing.T, values []stages.Value) map[string]float64 {
 // weights returns the float32 masters.
 func weights(t *testing.T, tr *Trainer) []float32 {
 	t.Helper()
-	params, _ := tr.model.Flat()
+	params, _ := tr.replicas[0].model.Flat()
 	return download(t, tr, params)
 }
 
 // gradients returns those of the last update.
 func gradients(t *testing.T, tr *Trainer) []float32 {
 	t.Helper()
-	_, grads := tr.model.Flat()
+	_, grads := tr.replicas[0].model.Flat()
 	return download(t, tr, grads)
 }
 
 func download(t *testing.T, tr *Trainer, x device.Tensor) []float32 {
 	t.Helper()
 	v := make([]float32, x.Len())
-	if err := tr.model.Device().Download(v, x); err != nil {
+	if err := tr.replicas[0].model.Device().Download(v, x); err != nil {
 		t.Fatal(err)
 	}
 	return v
@@ -233,7 +242,7 @@ func sameBits(t *testing.T, what string, got, want []float32) {
 // closeGradients compares each parameter's gradients up to tol of the largest entry of that parameter.
 func closeGradients(t *testing.T, tr *Trainer, got, want []float32, tol float64) {
 	t.Helper()
-	for _, p := range tr.model.Params() {
+	for _, p := range tr.replicas[0].model.Params() {
 		w := want[p.Offset : p.Offset+p.Len()]
 		closeTo(t, "gradient of "+p.Name, got[p.Offset:p.Offset+p.Len()], w, tol*largest(w))
 	}

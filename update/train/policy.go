@@ -48,7 +48,7 @@ func (p *Publisher) Reopen(ctx context.Context, steps int64) error {
 // crash, is harmless; other weights under the same version are an error: the run would not be what
 // its recorded rollouts say.
 func (p *Publisher) Publish(ctx context.Context, t *Trainer, version int64) error {
-	tensors, err := t.model.Export()
+	tensors, err := t.replicas[0].model.Export()
 	if err != nil {
 		return err
 	}

@@ -64,9 +64,9 @@ func published(t *testing.T, store *bus.Policies, tr *Trainer, version int64) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	params, _ := tr.model.Flat()
+	params, _ := tr.replicas[0].model.Flat()
 	out := make([]float32, params.Len())
-	for _, p := range tr.model.Params() {
+	for _, p := range tr.replicas[0].model.Params() {
 		tensor, err := file.Tensor(p.Name)
 		if err == nil {
 			err = tensor.ReadFloat32s(out[p.Offset : p.Offset+p.Len()])

@@ -52,14 +52,15 @@ func (t *Trainer) SFT(examples []Example) ([]stages.Value, error) {
 		groups = append(groups, model.Group{Prompt: e.Prompt, Completions: [][]int32{e.Completion}, Temperature: 1})
 		tokens += len(e.Completion)
 	}
-	var loss, entropy float64
+	shards := make([]struct{ loss, entropy float64 }, t.shards)
 	report, err := t.update(groups, func(m microBatch) ([][]float32, error) {
+		sum := &shards[m.shard]
 		grads := make([][]float32, len(m.logprobs))
 		for i, row := range m.logprobs {
 			grads[i] = make([]float32, len(row))
 			for j := range row {
-				loss -= float64(row[j]) / float64(tokens)
-				entropy += float64(m.entropies[i][j]) / float64(tokens)
+				sum.loss -= float64(row[j]) / float64(tokens)
+				sum.entropy += float64(m.entropies[i][j]) / float64(tokens)
 				grads[i][j] = float32(-1 / float64(tokens))
 			}
 		}
@@ -67,6 +68,11 @@ func (t *Trainer) SFT(examples []Example) ([]stages.Value, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	var loss, entropy float64
+	for _, s := range shards {
+		loss += s.loss
+		entropy += s.entropy
 	}
 	return []stages.Value{
 		{Name: "loss", Value: loss}, {Name: "entropy", Value: entropy}, {Name: "num_tokens", Value: float64(tokens)},

@@ -1,0 +1,7 @@
+//go:build !cuda
+
+package backend
+
+import "openrs/stages/device"
+
+func openCUDA(int, device.DType) (device.Device, error) { return nil, ErrNoCUDA }

@@ -1,0 +1,40 @@
+package train
+
+import (
+	"openrs/stages/backend"
+	"openrs/stages/checkpoint"
+	"openrs/stages/device"
+	"openrs/stages/model"
+)
+
+// Plan estimates the memory that training a model with opt takes on each of a number of devices, for
+// micro-batches of at most so many rows. With reference there is a second, frozen model beside it.
+func Plan(cfg checkpoint.Config, devices int, opt Options, rows int, reference bool) model.Memory {
+	frozen := model.Options{DType: opt.DType, MaxPositions: opt.MaxPositions}
+	trained := frozen
+	trained.Train, trained.Recompute = true, opt.Recompute
+	p := model.Plan(cfg, trained, model.Workload{Rows: rows, Predictions: rows})
+	p.Weights *= 2 // a device may keep one layout for x·Wᵀ and one for dy·W
+	if reference {
+		p.Weights += model.Plan(cfg, frozen, model.Workload{}).Weights
+	}
+	if devices == 1 && opt.Shards > 1 {
+		p.Gradients *= 2 // a shard's, and their sum
+	}
+	p.Optimizer /= int64(devices)
+	return p
+}
+
+// Fit returns the plan for training on devices of one kind and sets opt.Recompute where only that makes it
+// fit; the result of training is the same. What does not fit at all is an error that says what would.
+func Fit(devices []device.Device, cfg checkpoint.Config, opt *Options, rows int, reference bool) (model.Memory, error) {
+	plan := Plan(cfg, len(devices), *opt, rows, reference)
+	if !opt.Recompute && !backend.Fits(devices[0], plan) {
+		opt.Recompute = true
+		plan = Plan(cfg, len(devices), *opt, rows, reference)
+	}
+	if !backend.Fits(devices[0], plan) {
+		return plan, backend.Refuse(devices[0], plan, "a smaller --token-budget, --dtype bf16 or more devices need less")
+	}
+	return plan, nil
+}
