@@ -14,6 +14,7 @@ import (
 	"openrs/stages/backend"
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
+	"openrs/stages/roofline"
 )
 
 // sample opens the model, the engine and the endpoints as the flags say, and runs the worker.
@@ -100,11 +101,17 @@ func fit(env *stages.Env, session *pretrained.Session, opt engine.Options) (engi
 	if err != nil {
 		return opt, err
 	}
-	plan, err := opt.Plan(cfg, dtype)
+	value := roofline.CacheValue(dev)
+	planned := func() (model.Memory, error) {
+		plan, err := opt.Plan(cfg, dtype)
+		plan.Cache = plan.Cache / 4 * value // planned as float32
+		return plan, err
+	}
+	plan, err := planned()
 	smallest := min(opt.Context, 512+env.Int("max-new-tokens"))
 	for err == nil && !given && !backend.Fits(dev, plan) && opt.CacheTokens/2 >= smallest {
 		opt.CacheTokens /= 2
-		plan, err = opt.Plan(cfg, dtype)
+		plan, err = planned()
 	}
 	if err != nil {
 		return opt, err

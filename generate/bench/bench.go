@@ -74,7 +74,7 @@ func Run(ctx context.Context, env *stages.Env) error {
 		return err
 	}
 	loading := roofline.PeakMemory()
-	cost := roofline.NewCost(source.Config, dtype)
+	cost := roofline.NewCost(source.Config, dtype).WithCache(roofline.CacheValue(dev))
 	out := json.NewEncoder(env.App.Writer)
 	for _, opt := range plans {
 		limits, err := roofline.Measure(dev, dtype)

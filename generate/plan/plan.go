@@ -84,7 +84,9 @@ func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) e
 	if err != nil {
 		return err
 	}
-	cost := roofline.NewCost(cfg, dtype)
+	value := p.Machine.CacheValue(dtype)
+	memory.Cache = memory.Cache / 4 * value // planned as float32
+	cost := roofline.NewCost(cfg, dtype).WithCache(value)
 	prompt, answer := roofline.Causal(0, j.PromptTokens), roofline.Causal(j.PromptTokens, j.NewTokens)
 	chunk := j.PrefillChunk
 	if chunk == 0 {

@@ -27,7 +27,7 @@ func TestDecoding(t *testing.T) {
 		if err := job.fill(p, m.Config, device.BF16); err != nil {
 			t.Fatal(err)
 		}
-		cost := roofline.NewCost(m.Config, device.BF16)
+		cost := roofline.NewCost(m.Config, device.BF16).WithCache(2)
 		want := 0.0
 		for step := range job.NewTokens {
 			want += float64(cost.WeightBytes()) + float64(cost.CacheBytes(int64(72/devices*(job.PromptTokens+step+1))))

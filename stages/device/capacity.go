@@ -6,3 +6,17 @@ type Capacity interface {
 	// is not known.
 	FreeMemory() int64
 }
+
+// CacheSizer is implemented by devices that keep keys and values in another form than float32.
+type CacheSizer interface {
+	// CacheBytes is the memory that a cache of NewCache takes, without making it.
+	CacheBytes(CacheConfig) int64
+}
+
+// CacheBytes is the memory that a cache takes on dev.
+func CacheBytes(dev Device, cfg CacheConfig) int64 {
+	if s, ok := dev.(CacheSizer); ok {
+		return s.CacheBytes(cfg)
+	}
+	return 2 * 4 * int64(cfg.Layers) * int64(cfg.KVHeads) * int64(cfg.HeadDim) * int64(cfg.Pages) * int64(cfg.PageSize)
+}

@@ -14,6 +14,7 @@ type Cost struct {
 	cache  int64 // key and value values a position and layer
 	layers int64
 	dtype  device.DType
+	value  int64 // bytes of one key or value
 }
 
 // NewCost returns the costs of a model whose matrices are of dtype.
@@ -22,7 +23,7 @@ func NewCost(cfg checkpoint.Config, dtype device.DType) Cost {
 	c := Cost{
 		layer: hidden*(q+2*kv) + q*hidden + 3*hidden*int64(cfg.FFN),
 		head:  hidden * int64(cfg.Vocab),
-		keys:  q, cache: 2 * kv, layers: int64(cfg.Layers), dtype: dtype,
+		keys:  q, cache: 2 * kv, layers: int64(cfg.Layers), dtype: dtype, value: 4,
 	}
 	block := 2 * hidden
 	if cfg.QKVBias {
@@ -55,8 +56,21 @@ func (c Cost) WeightBytes() int64 {
 	return (c.layer*c.layers+c.head)*int64(c.dtype.Bytes()) + 4*c.vector
 }
 
-// CacheBytes is the bytes of keys and values of a number of positions; the cache is float32.
-func (c Cost) CacheBytes(positions int64) int64 { return 4 * c.cache * c.layers * positions }
+// WithCache returns the costs with a cache that takes so many bytes for each key or value, instead of the
+// four of float32.
+func (c Cost) WithCache(value int64) Cost {
+	c.value = value
+	return c
+}
+
+// CacheBytes is the bytes of keys and values of a number of positions.
+func (c Cost) CacheBytes(positions int64) int64 { return c.value * c.cache * c.layers * positions }
+
+// CacheValue is the bytes that a device takes for each key or value, about.
+func CacheValue(dev device.Device) int64 {
+	one := device.CacheConfig{Layers: 1, KVHeads: 1, HeadDim: 128, Pages: 1, PageSize: device.KeyBlock}
+	return device.CacheBytes(dev, one) / int64(2*one.HeadDim*one.PageSize)
+}
 
 // Causal is the number of keys that the rows at positions [start, start+n) attend to together.
 func Causal(start, n int) int64 {

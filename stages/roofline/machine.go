@@ -17,20 +17,25 @@ type Machine struct {
 	Memory float64 `json:"memory_gb_per_second"`
 	Bytes  int64   `json:"memory_bytes"`       // 0: not known
 	Link   float64 `json:"link_gb_per_second"` // to another device, one direction; 0: there is no other
+	// Value is the bytes of one key or value in the cache; 0: those of a weight.
+	Value int64 `json:"cache_value_bytes,omitempty"`
 }
+
+// CacheValue is the bytes of one key or value of a model in dtype.
+func (m Machine) CacheValue(dtype device.DType) int64 { return cmp.Or(m.Value, int64(dtype.Bytes())) }
 
 const gb = 1_000_000_000
 
 // Machines lists the devices that plans can be made for without having one, by the makers' data sheets.
 func Machines() []Machine {
 	return []Machine{
-		{"a40", 37_400, 149_700, 696, 48 * gb, 32},
-		{"a100", 19_500, 312_000, 2_039, 80 * gb, 300},
-		{"l40s", 91_600, 362_000, 864, 48 * gb, 32},
-		{"rtx3090", 35_600, 71_000, 936, 24 * gb, 32},
-		{"rtx4090", 82_600, 165_200, 1_008, 24 * gb, 32},
-		{"h100", 66_900, 989_400, 3_350, 80 * gb, 450},
-		{"h200", 66_900, 989_400, 4_800, 141 * gb, 450},
+		{Name: "a40", F32: 37_400, BF16: 149_700, Memory: 696, Bytes: 48 * gb, Link: 32},
+		{Name: "a100", F32: 19_500, BF16: 312_000, Memory: 2_039, Bytes: 80 * gb, Link: 300},
+		{Name: "l40s", F32: 91_600, BF16: 362_000, Memory: 864, Bytes: 48 * gb, Link: 32},
+		{Name: "rtx3090", F32: 35_600, BF16: 71_000, Memory: 936, Bytes: 24 * gb, Link: 32},
+		{Name: "rtx4090", F32: 82_600, BF16: 165_200, Memory: 1_008, Bytes: 24 * gb, Link: 32},
+		{Name: "h100", F32: 66_900, BF16: 989_400, Memory: 3_350, Bytes: 80 * gb, Link: 450},
+		{Name: "h200", F32: 66_900, BF16: 989_400, Memory: 4_800, Bytes: 141 * gb, Link: 450},
 	}
 }
 
@@ -49,7 +54,7 @@ func MachineByName(name string) (Machine, error) {
 
 // Here describes the device at hand by measuring it. A device that can't be measured is an error.
 func Here(dev device.Device) (Machine, error) {
-	m := Machine{Name: dev.Name()}
+	m := Machine{Name: dev.Name(), Value: CacheValue(dev)}
 	for _, d := range []struct {
 		dtype device.DType
 		rate  *float64
