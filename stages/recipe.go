@@ -31,8 +31,8 @@ import (
 
 // sections are the commands a recipe may configure: all of them.
 var sections = []string{
-	"common", "curate", "curate-synth", "generate", "generate-bench", "generate-logprobs", "score", "score-verify",
-	"update", "update-bench", "update-sft", "evaluate-problems", "evaluate-report",
+	"common", "curate", "curate-synth", "generate", "generate-bench", "generate-logprobs", "generate-plan", "score", "score-verify",
+	"update", "update-bench", "update-plan", "update-sft", "evaluate-problems", "evaluate-report",
 }
 
 // sharedKeys are the flags that `common` may set; a command takes those that it has.
