@@ -9,9 +9,7 @@ import (
 
 	"openrs/stages/checkpoint"
 	"openrs/stages/device"
-	"openrs/stages/device/cpu"
-	"openrs/stages/device/cpu/kernel"
-	"openrs/stages/device/devicetest"
+	"openrs/stages/device/testdevice"
 	"openrs/stages/goldentest"
 )
 
@@ -110,24 +108,9 @@ func newModel(t *testing.T, dev device.Device, cfg checkpoint.Config, opt Option
 	return m
 }
 
-// eachDevice runs f on the reference and on the CPU with every kernel set that this machine has.
+// eachDevice runs f on the reference and on the CPU with every kernel set that this machine has, or on a GPU.
 func eachDevice(t *testing.T, f func(t *testing.T, dev device.Device)) {
-	levels := kernel.Levels()
-	if underRace {
-		levels = []kernel.Level{kernel.Best()}
-	} else {
-		t.Run("reference", func(t *testing.T) { f(t, devicetest.NewReference()) })
-	}
-	for _, level := range levels {
-		t.Run("cpu "+level.String(), func(t *testing.T) {
-			dev, err := cpu.New(cpu.Options{Kernels: level.String()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { dev.Close() })
-			f(t, dev)
-		})
-	}
+	testdevice.Set{Reference: !underRace, Best: underRace}.Each(t, f)
 }
 
 // eachGolden runs f for every golden model on every device.

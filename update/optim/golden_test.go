@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"openrs/stages/device"
-	"openrs/stages/device/devicetest"
+	"openrs/stages/device/testdevice"
 	"openrs/stages/goldentest"
 )
 
@@ -140,7 +140,7 @@ func near(t *testing.T, what string, got, want, tolerance float64) {
 	}
 }
 
-// harness is an optimizer on the reference device with its buffers.
+// harness is an optimizer on the reference device, or a GPU, with its buffers.
 type harness struct {
 	t             *testing.T
 	dev           device.Device
@@ -150,7 +150,7 @@ type harness struct {
 
 func newHarness(t *testing.T, weights []float32, ranges []Range, s Settings) *harness {
 	t.Helper()
-	h := &harness{t: t, dev: devicetest.NewReference()}
+	h := &harness{t: t, dev: testdevice.Reference(t)}
 	buffer := func() device.Tensor {
 		b, err := h.dev.Alloc(len(weights))
 		if err != nil {
@@ -172,9 +172,6 @@ func newHarness(t *testing.T, weights []float32, ranges []Range, s Settings) *ha
 		h.opt.Close() // a second time is harmless
 		h.dev.Free(h.params.Buf)
 		h.dev.Free(h.grads.Buf)
-		if err := h.dev.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
 	})
 	return h
 }

@@ -16,30 +16,42 @@ type Exchange struct {
 	devs   []device.Device
 	direct bool              // read each other's memory, all of them device.Peer
 	sum    []device.Tensor   // scratch of each device, 1 × chunk
-	in     []device.Tensor   // another
+	in     []device.Tensor   // what has come from each, devices × chunk
 	host   [][][]float32     // by sender and part, where direct is not possible
 	owned  [][]device.Buffer // of each device
 }
 
+// width is how many values are moved at a time, of each of n parts of total values.
+func width(total, n int) int {
+	widest := 0
+	for rank := range n {
+		from, to := Part(total, rank, n)
+		widest = max(widest, min(chunk, to-from))
+	}
+	return widest
+}
+
+// Scratch is how many bytes an [Exchange] among n devices takes on each of them.
+func Scratch(total, n int) int64 {
+	if n == 1 {
+		return 0
+	}
+	return 4 * int64(1+n) * int64(width(total, n))
+}
+
 // NewExchange allocates scratch on the devices, for tensors of total values. Close frees it.
 func NewExchange(devs []device.Device, total int) (*Exchange, error) {
-	n := 0
-	for rank := range devs {
-		from, to := Part(total, rank, len(devs))
-		n = max(n, min(chunk, to-from))
-	}
+	n := width(total, len(devs))
 	x := &Exchange{devs: devs, host: make([][][]float32, len(devs)), owned: make([][]device.Buffer, len(devs))}
 	for rank, dev := range devs {
 		x.host[rank] = make([][]float32, len(devs))
-		for _, t := range []*[]device.Tensor{&x.sum, &x.in} {
-			buf, err := dev.Alloc(max(1, n))
-			if err != nil {
-				x.Close()
-				return nil, fmt.Errorf("scratch to sum gradients on device %d, %s: %w", rank, dev.Name(), err)
-			}
-			x.owned[rank] = append(x.owned[rank], buf)
-			*t = append(*t, device.View(buf, 0, 1, n))
+		buf, err := dev.Alloc(max(1, (1+len(devs))*n))
+		if err != nil {
+			x.Close()
+			return nil, fmt.Errorf("scratch to sum gradients on device %d, %s: %w", rank, dev.Name(), err)
 		}
+		x.owned[rank] = append(x.owned[rank], buf)
+		x.sum, x.in = append(x.sum, device.View(buf, 0, 1, n)), append(x.in, device.View(buf, n, len(devs), n))
 	}
 	if err := x.choose(); err != nil {
 		x.Close()
@@ -86,30 +98,29 @@ func (x *Exchange) Reduce(tensors []device.Tensor) error {
 		return Each(len(x.devs), func(rank int) error {
 			dev := x.devs[rank]
 			from, to := at(rank)
-			sum, in := x.sum[rank].ColRange(0, to-from), x.in[rank].ColRange(0, to-from)
-			for sender := range x.devs {
-				next := tensors[rank].ColRange(from, to)
-				if sender != rank {
-					next = in
-					if sender == 0 {
-						next = sum
-					}
-					if err := x.fetch(next, rank, tensors, sender, rank, at); err != nil {
-						return err
-					}
-				}
-				switch {
-				case sender > 0:
-					dev.ScatterAddRows(sum, next, []int32{0})
-				case sender == rank:
-					dev.Copy(sum, next)
+			parts := make([]device.Tensor, len(x.devs))
+			for i := range x.devs {
+				sender := x.turn(rank, i)
+				if parts[sender] = x.in[rank].RowRange(sender, sender+1).ColRange(0, to-from); sender == rank {
+					parts[sender] = tensors[rank].ColRange(from, to)
+				} else if err := x.fetch(parts[sender], rank, tensors, sender, rank, at); err != nil {
+					return err
 				}
 			}
-			dev.Copy(tensors[rank].ColRange(from, to), sum)
+			sum := x.sum[rank].ColRange(0, to-from)
+			dev.Copy(sum, parts[0])
+			for _, part := range parts[1:] {
+				dev.ScatterAddRows(sum, part, []int32{0})
+			}
+			dev.Copy(parts[rank], sum)
 			return dev.Sync()
 		})
 	})
 }
+
+// turn is the device that rank reads from in its i-th turn, of as many as there are devices: its own last, and in each turn
+// every device is read from by one.
+func (x *Exchange) turn(rank, i int) int { return (rank + 1 + i) % len(x.devs) }
 
 // Gather copies each rank's [Part] of its tensor to the same place of all others.
 func (x *Exchange) Gather(tensors []device.Tensor) error {
@@ -118,10 +129,8 @@ func (x *Exchange) Gather(tensors []device.Tensor) error {
 			return err
 		}
 		return Each(len(x.devs), func(rank int) error {
-			for sender := range x.devs {
-				if sender == rank {
-					continue
-				}
+			for i := range len(x.devs) - 1 {
+				sender := x.turn(rank, i)
 				from, to := at(sender)
 				if err := x.fetch(tensors[rank].ColRange(from, to), rank, tensors, sender, sender, at); err != nil {
 					return err
@@ -135,6 +144,11 @@ func (x *Exchange) Gather(tensors []device.Tensor) error {
 // chunks calls f for one stretch of every rank's part after another.
 func (x *Exchange) chunks(tensors []device.Tensor, f func(at func(rank int) (from, to int)) error) error {
 	n, total := len(x.devs), tensors[0].Cols
+	if x.direct { // nothing must be on its way on a device that others read from
+		if err := Each(n, func(rank int) error { return x.devs[rank].Sync() }); err != nil {
+			return err
+		}
+	}
 	for start := 0; ; start += x.sum[0].Cols {
 		at := func(rank int) (int, int) {
 			from, to := Part(total, rank, n)

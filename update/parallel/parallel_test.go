@@ -125,6 +125,13 @@ func testExchange(t *testing.T, devs []device.Device, total, chunk int, direct b
 		t.Fatal(err)
 	}
 	defer x.Close()
+	var scratch int64
+	for _, b := range x.owned[0] {
+		scratch += 4 * int64(b.Len())
+	}
+	if want := Scratch(total, len(devs)); len(devs) > 1 && scratch != want {
+		t.Errorf("%d devices, %d values: %d bytes of scratch, want %d", len(devs), total, scratch, want)
+	}
 	x.direct = direct && len(devs) > 1
 	for rank := range devs {
 		n := min(chunk, x.sum[0].Cols)

@@ -7,7 +7,7 @@ import (
 
 	"openrs/stages/checkpoint"
 	"openrs/stages/device"
-	"openrs/stages/device/cpu"
+	"openrs/stages/device/testdevice"
 	"openrs/stages/model"
 )
 
@@ -19,11 +19,7 @@ func TestBF16OnPolicy(t *testing.T) {
 	small.LR = 1e-6
 	source := open(t, shape, 1)
 	tr := newTrainerOf(t, source, Options{Optimizer: small, TokenBudget: 100, DType: device.BF16})
-	dev, err := cpu.New(cpu.Options{Threads: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dev.Close()
+	dev := testdevice.Open(t, 0, 3, device.BF16)
 	sampler, err := model.New(dev, source.Config, model.Options{DType: device.BF16})
 	if err != nil {
 		t.Fatal(err)

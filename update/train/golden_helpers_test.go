@@ -14,9 +14,7 @@ import (
 
 	"openrs/stages/checkpoint"
 	"openrs/stages/device"
-	"openrs/stages/device/cpu"
-	"openrs/stages/device/cpu/kernel"
-	"openrs/stages/device/devicetest"
+	"openrs/stages/device/testdevice"
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
 	"openrs/update/grpo"
@@ -54,28 +52,13 @@ func goldenDirs(t *testing.T) []string {
 }
 
 // eachGolden runs f for every golden model on the CPU with every kernel set that this machine has and,
-// unless it would be slow, on the reference device.
+// unless it would be slow, on the reference device; or on a GPU.
 func eachGolden(t *testing.T, onReference bool, f func(t *testing.T, g *golden, dev device.Device)) {
-	levels := kernel.Levels()
-	if underRace {
-		levels, onReference = []kernel.Level{kernel.Best()}, false
-	}
+	devices := testdevice.Set{Reference: onReference && !underRace, Best: underRace}
 	for _, dir := range goldenDirs(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			g := openGolden(t, dir)
-			if onReference {
-				t.Run("reference", func(t *testing.T) { f(t, g, devicetest.NewReference()) })
-			}
-			for _, level := range levels {
-				t.Run("cpu "+level.String(), func(t *testing.T) {
-					dev, err := cpu.New(cpu.Options{Kernels: level.String()})
-					if err != nil {
-						t.Fatal(err)
-					}
-					t.Cleanup(func() { dev.Close() })
-					f(t, g, dev)
-				})
-			}
+			devices.Each(t, func(t *testing.T, dev device.Device) { f(t, g, dev) })
 		})
 	}
 }

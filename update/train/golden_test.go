@@ -10,7 +10,7 @@ import (
 
 	"openrs/schemas"
 	"openrs/stages/device"
-	"openrs/stages/device/devicetest"
+	"openrs/stages/device/testdevice"
 	"openrs/stages/model"
 	"openrs/update/grpo"
 	"openrs/update/optim"
@@ -52,7 +52,7 @@ func TestGoldenGRPOReference(t *testing.T) {
 	for _, dir := range goldenDirs(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			g := openGolden(t, dir)
-			tr := g.trainer(t, devicetest.NewReference(), whole, false, optim.Settings{})
+			tr := g.trainer(t, testdevice.Reference(t), whole, false, optim.Settings{})
 			for _, name := range []string{"openrs", "dapo_clip_higher"} {
 				v, ok := g.GRPO[name]
 				if !ok {

@@ -16,7 +16,7 @@ import (
 	"openrs/schemas"
 	"openrs/stages"
 	"openrs/stages/device"
-	"openrs/stages/device/cpu"
+	"openrs/stages/device/testdevice"
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
 	"openrs/update/grpo"
@@ -38,15 +38,7 @@ func settings() optim.Settings {
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-func newDevice(t *testing.T) *cpu.Device {
-	t.Helper()
-	dev, err := cpu.New(cpu.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	return dev
-}
+func newDevice(t *testing.T) device.Device { return testdevice.Open(t, 0, 0, device.F32) }
 
 // open opens a model by name for the time of the test.
 func open(t *testing.T, name string, seed uint64) *pretrained.Model {
@@ -67,7 +59,7 @@ func newTiny(t *testing.T, seed uint64) *Trainer {
 
 func newTrainerOf(t *testing.T, source *pretrained.Model, opt Options) *Trainer {
 	t.Helper()
-	return newTrainerOn(t, []device.Device{newDevice(t)}, source, opt)
+	return newTrainerOn(t, []device.Device{testdevice.Open(t, 0, 0, opt.DType)}, source, opt)
 }
 
 func newTrainerOn(t *testing.T, devices []device.Device, source *pretrained.Model, opt Options) *Trainer {

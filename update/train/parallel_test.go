@@ -3,9 +3,11 @@ package train
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"openrs/stages/device"
 	"openrs/stages/device/cpu"
+	"openrs/stages/device/testdevice"
 	"openrs/update/grpo"
 )
 
@@ -13,13 +15,8 @@ import (
 func newShared(t *testing.T, n, shards int, recompute bool) *Trainer {
 	t.Helper()
 	var devices []device.Device
-	for range n {
-		dev, err := cpu.New(cpu.Options{Threads: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { dev.Close() })
-		devices = append(devices, dev)
+	for rank := range n {
+		devices = append(devices, testdevice.Open(t, rank, 1, device.F32))
 	}
 	return newTrainerOn(t, devices, open(t, shape, 1), Options{Optimizer: settings(), TokenBudget: 40, Shards: shards, Recompute: recompute})
 }
@@ -103,6 +100,61 @@ func TestShardsResume(t *testing.T) {
 	if one.Updates() != 2 || many.Updates() != 2 {
 		t.Errorf("%d and %d updates", one.Updates(), many.Updates())
 	}
+}
+
+// lazy is a device that reads others' memory and whose updates of parameters are done after a Sync only.
+type lazy struct {
+	*cpu.Device
+	t       *testing.T
+	pending bool
+}
+
+func (l *lazy) AdamW(params, grads, m, v device.Tensor, s device.AdamWStep) {
+	l.pending = true
+	l.Device.AdamW(params, grads, m, v, s)
+}
+
+func (l *lazy) Sync() error {
+	l.pending = false
+	return l.Device.Sync()
+}
+
+// Download is slow, so that the way through the host is not taken.
+func (l *lazy) Download(dst []float32, src device.Tensor) error {
+	time.Sleep(20 * time.Millisecond)
+	return l.Device.Download(dst, src)
+}
+
+func (l *lazy) Reaches(...device.Device) bool { return true }
+
+func (l *lazy) CopyFrom(dst device.Tensor, from device.Device, src device.Tensor) error {
+	if from.(*lazy).pending {
+		l.t.Error("parameters are read that are being updated")
+	}
+	values := make([]float32, src.Len())
+	if err := from.(*lazy).Device.Download(values, src); err != nil {
+		return err
+	}
+	l.Upload(dst, values)
+	return nil
+}
+
+// TestSyncBeforeGather: devices that read each other's parameters wait for each other's updates.
+func TestSyncBeforeGather(t *testing.T) {
+	var devices []device.Device
+	for range 2 {
+		dev, err := cpu.New(cpu.Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { dev.Close() })
+		devices = append(devices, &lazy{Device: dev, t: t})
+	}
+	tr := newTrainerOn(t, devices, open(t, shape, 1), Options{Optimizer: settings(), TokenBudget: 40})
+	if !tr.exchange.Direct() {
+		t.Fatal("the devices don't read each other's memory")
+	}
+	run(t, &GRPO{Live: true, Trainer: tr, Objective: dapo(t), OnPolicy: true}, makeStep(t, tr, 0, several...))
 }
 
 func TestBadShards(t *testing.T) {

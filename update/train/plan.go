@@ -5,6 +5,7 @@ import (
 	"openrs/stages/checkpoint"
 	"openrs/stages/device"
 	"openrs/stages/model"
+	"openrs/update/parallel"
 )
 
 // Plan estimates the memory that training a model with opt takes on each of a number of devices, for
@@ -22,6 +23,7 @@ func Plan(cfg checkpoint.Config, devices int, opt Options, rows int, reference b
 		p.Gradients *= 2 // a shard's, and their sum
 	}
 	p.Optimizer /= int64(devices)
+	p.Gradients += parallel.Scratch(int(p.Masters/4), devices)
 	return p
 }
 
