@@ -36,7 +36,7 @@ func OpenAll(c *cli.Context) ([]device.Device, error) {
 		if kind == "cuda" {
 			dev, err = openCUDA(ordinal, dtype)
 		} else {
-			dev, err = cpu.New(cpu.Options{Threads: share(c.Int("threads"), i, len(ordinals))})
+			dev, err = cpu.New(cpu.Options{Threads: share(c.Int("threads"), i, len(ordinals)), Sharing: len(ordinals)})
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("--device %s: %w", c.String("device"), err), closeAll(all))

@@ -78,6 +78,14 @@ func TestOpenAll(t *testing.T) {
 			t.Errorf("%v: %v, expected an error that names %s", args, err, args[0])
 		}
 	}
+	one, err := Open(flags(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	if part, whole := freeMemory(all[0]), freeMemory(one); whole > 0 && part > whole/2 {
+		t.Errorf("one of three devices counts on %d of %d bytes", part, whole)
+	}
 	if dev, err := Open(flags(t, "--device", "cpu:0-1")); err == nil {
 		dev.Close()
 		t.Error("two devices are opened as one")

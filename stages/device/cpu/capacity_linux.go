@@ -9,7 +9,7 @@ import (
 )
 
 // FreeMemory implements device.Capacity: what the kernel says is available, or what is left of the
-// control group's limit if that is less.
+// control group's limit if that is less; shared out among the devices that Options.Sharing counts.
 func (d *Device) FreeMemory() int64 {
 	free := field("/proc/meminfo", "MemAvailable:") << 10 // in kB
 	for _, g := range memoryGroups() {
@@ -17,7 +17,10 @@ func (d *Device) FreeMemory() int64 {
 			free = left
 		}
 	}
-	return free
+	if free == 0 {
+		return 0
+	}
+	return max(1, free/d.sharing)
 }
 
 // memoryGroup is the process's own control group, as a container sees it: where the files are, and what

@@ -38,7 +38,17 @@ func TestMemoryGroup(t *testing.T) {
 }
 
 func TestFreeMemory(t *testing.T) {
-	if free := openDevice(t, "", 1).FreeMemory(); free < 1 || free > 1<<50 {
+	free := openDevice(t, "", 1).FreeMemory()
+	if free < 1 || free > 1<<50 {
 		t.Errorf("%d bytes free", free)
+	}
+	const devices = 1 << 20 // a part is then far from the whole, whatever else the machine does meanwhile
+	d, err := New(Options{Threads: 1, Sharing: devices})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if part := d.FreeMemory(); part < 1 || part > free/1000 {
+		t.Errorf("%d bytes free for one of %d devices, %d for all", part, devices, free)
 	}
 }

@@ -15,6 +15,8 @@ type Options struct {
 	// Kernels names the kernel set ("avx512bf16", "avx512", "avx2", "portable"); "" means the environment variable
 	// OPENRS_KERNELS or, when that is empty too, the best one this processor has.
 	Kernels string
+	// Sharing is how many devices like this one share the machine: FreeMemory is one's part. 0 means 1.
+	Sharing int
 }
 
 // Device is a processor with its threads. It implements [device.Device]; like any device it is owned
@@ -24,6 +26,7 @@ type Device struct {
 	pool     *kernel.Pool
 	workers  []*worker // one a thread of the pool
 	live     map[releaser]struct{}
+	sharing  int64
 	arena    arena
 	shared   shared
 	minWork  float64 // see split
@@ -43,6 +46,9 @@ func New(opt Options) (*Device, error) {
 	if opt.Threads < 0 {
 		return nil, fmt.Errorf("cpu: %d threads", opt.Threads)
 	}
+	if opt.Sharing < 0 {
+		return nil, fmt.Errorf("cpu: shared by %d", opt.Sharing)
+	}
 	threads := opt.Threads
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -58,7 +64,7 @@ func New(opt Options) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cpu: %w", err)
 	}
-	d := &Device{set: set, pool: kernel.NewPool(threads), live: map[releaser]struct{}{}, minWork: minWork, partWork: partWork}
+	d := &Device{set: set, pool: kernel.NewPool(threads), live: map[releaser]struct{}{}, sharing: int64(max(1, opt.Sharing)), minWork: minWork, partWork: partWork}
 	for range threads {
 		d.workers = append(d.workers, &worker{gemm: new(kernel.Scratch)})
 	}
