@@ -121,7 +121,7 @@ func trainGRPO(ctx context.Context, env *stages.Env) (err error) {
 			Temperature: float32(env.Float64("temperature")), Live: live, OnPolicy: live && env.Bool("on-policy-check"),
 		},
 		Dir: dir, Steps: env.Int64("steps"), Every: env.Int64("checkpoint-every"), Keep: env.Int("keep-checkpoints"),
-		ModelType: dtype, Seed: env.Int64("seed"), Settings: settingsOf(env), Log: env.Log,
+		ModelType: dtype, Seed: env.Int64("seed"), Settings: settingsOf(env, session.trainer), Log: env.Log,
 	}
 	if env.Float64("beta") > 0 {
 		if loop.GRPO.Reference, err = session.reference(); err != nil {

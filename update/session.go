@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"openrs/stages"
 	"openrs/stages/backend"
@@ -89,27 +88,10 @@ func restore(env *stages.Env, t *train.Trainer, dir string) (train.State, error)
 	if err != nil {
 		return train.State{}, fmt.Errorf("resuming from %s: %w", folder, err)
 	}
-	for _, setting := range env.Settings {
-		was, known := state.Settings[setting.Name]
-		if known && was != setting.Value && !slices.Contains(freeSettings(), setting.Name) {
-			env.Log.Warn("another value than before: the run will not be the one that was interrupted", "setting", setting.Name, "before", was, "now", setting.Value)
-		}
+	now := settingsOf(env, t)
+	for _, name := range changed(state.Settings, now) {
+		env.Log.Warn("another value than before: the run will not be the one that was interrupted", "setting", name, "before", state.Settings[name], "now", now[name])
 	}
 	env.Log.Info("resumed", "checkpoint", folder, "step", state.Step)
 	return state, nil
-}
-
-// freeSettings may change over an interruption without changing what is trained.
-func freeSettings() []string {
-	return []string{"resume", "nats", "nats-creds", "nats-nkey", "nats-tls-ca", "nats-tls-cert", "nats-tls-key", "metrics-addr",
-		"config", "log-format", "log-level", "threads", "checkpoint-every", "keep-checkpoints", "save-dtype", "runs-dir", "dir"}
-}
-
-// settingsOf are the command's settings as a checkpoint records them.
-func settingsOf(env *stages.Env) map[string]string {
-	out := map[string]string{}
-	for _, s := range env.Settings {
-		out[s.Name] = s.Value
-	}
-	return out
 }
