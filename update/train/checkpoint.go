@@ -137,13 +137,17 @@ func (t *Trainer) Restore(folder string) (State, error) {
 }
 
 // moments collects the optimizers' states as one.
-func (t *Trainer) moments() (all optim.State, err error) {
+func (t *Trainer) moments() (optim.State, error) {
+	if len(t.replicas) == 1 {
+		return t.replicas[0].optimizer.State()
+	}
+	all := optim.State{Steps: t.Updates(), M: make([]float32, 0, t.Parameters()), V: make([]float32, 0, t.Parameters())}
 	for _, r := range t.replicas {
 		s, err := r.optimizer.State()
 		if err != nil {
 			return optim.State{}, err
 		}
-		all.Steps, all.M, all.V = s.Steps, append(all.M, s.M...), append(all.V, s.V...)
+		all.M, all.V = append(all.M, s.M...), append(all.V, s.V...)
 	}
 	return all, nil
 }
