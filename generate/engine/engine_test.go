@@ -11,21 +11,17 @@ import (
 
 	"openrs/stages/checkpoint"
 	"openrs/stages/device"
-	"openrs/stages/device/cpu"
-	"openrs/stages/device/cpu/kernel"
+	"openrs/stages/device/testdevice"
 	"openrs/stages/model"
 )
 
-func newModel(t *testing.T) *model.Model { return newModelOf(t, device.F32, "") }
+func newModel(t *testing.T) *model.Model {
+	return newModelOn(t, testdevice.Open(t, 0, 2, device.F32), device.F32)
+}
 
-// newModelOf is newModel with matrices of dtype, on the named kernel set.
-func newModelOf(t *testing.T, dtype device.DType, kernels string) *model.Model {
+// newModelOn is a model with matrices of dtype.
+func newModelOn(t *testing.T, dev device.Device, dtype device.DType) *model.Model {
 	t.Helper()
-	dev, err := cpu.New(cpu.Options{Threads: 2, Kernels: kernels})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
 	m, err := model.New(dev, checkpoint.Config{
 		Architecture: "qwen2", QKVBias: true, TieEmbeddings: true,
 		Hidden: 48, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 16, FFN: 80, Vocab: 101,
@@ -104,14 +100,11 @@ func equal(a, b Result) bool {
 // the same bits. And the recorded log-probabilities are those that training computes.
 func TestCompletionsDependOnNothingElse(t *testing.T) {
 	for _, dtype := range []device.DType{device.F32, device.BF16} {
-		for _, level := range kernel.Levels() {
-			if dtype == device.F32 && level < kernel.Best() {
-				continue
-			}
-			t.Run(dtype.String()+" "+level.String(), func(t *testing.T) {
-				completionsDependOnNothingElse(t, newModelOf(t, dtype, level.String()))
+		t.Run(dtype.String(), func(t *testing.T) {
+			testdevice.Set{Best: dtype == device.F32, DType: dtype}.Each(t, func(t *testing.T, dev device.Device) {
+				completionsDependOnNothingElse(t, newModelOn(t, dev, dtype))
 			})
-		}
+		})
 	}
 }
 

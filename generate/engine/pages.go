@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // pages hands out the pages of the cache. A page may be held by several sequences (the full pages of
 // a prompt by all samples of its group); it is free again when the last of them lets go.
 type pages struct {
@@ -36,9 +38,10 @@ func (p *pages) take() (page int32, ok bool) {
 // share adds a holder to a page.
 func (p *pages) share(page int32) { p.holders[page]++ }
 
-// release lets go of pages.
+// release lets go of pages, the last first: those of a sequence are then taken in the order in which it
+// had them, and pages that follow each other are read in one stream.
 func (p *pages) release(list []int32) {
-	for _, page := range list {
+	for _, page := range slices.Backward(list) {
 		p.holders[page]--
 		if p.holders[page] == 0 {
 			p.free = append(p.free, page)

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
+
+	"openrs/stages/device"
+	"openrs/stages/device/testdevice"
 )
 
 // TestPool samples the same requests with one engine and with three: the same completions, and every
@@ -14,8 +17,8 @@ func TestPool(t *testing.T) {
 	want, alone := generate(t, newModel(t), opt, requests...)
 
 	var engines []*Engine
-	for range 3 {
-		e, err := New(newModel(t), opt)
+	for rank := range 3 {
+		e, err := New(newModelOn(t, testdevice.Open(t, rank, 2, device.F32), device.F32), opt)
 		if err != nil {
 			t.Fatal(err)
 		}
