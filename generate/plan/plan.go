@@ -23,10 +23,10 @@ import (
 // Flags are the flags of the command.
 func Flags() []cli.Flag {
 	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), backend.PlanFlags(), []cli.Flag{
-		&cli.IntFlag{Name: "problems", Value: 12, Usage: "prompts of a step, all devices together"},
+		&cli.IntFlag{Name: "groups-per-step", Value: 12, Usage: "prompts of a step, all devices together"},
 		&cli.IntFlag{Name: "group-size", Value: 6, Usage: "completions of each"},
-		&cli.IntFlag{Name: "prompt-tokens", Value: 512, Usage: "length of each prompt"},
-		&cli.IntFlag{Name: "new-tokens", Value: 3584, Usage: "length of each completion"},
+		&cli.IntFlag{Name: "prompt-tokens", Usage: "length of each prompt (0: 512, or a quarter of a shorter context)"},
+		&cli.IntFlag{Name: "new-tokens", Usage: "length of each completion (0: 3,584, or what the context leaves)"},
 		&cli.IntFlag{Name: "prefill-chunk", Usage: "prompt tokens computed in a step (0: 1,024)"},
 	})
 }
@@ -36,10 +36,20 @@ type Job struct {
 	Problems, GroupSize, PromptTokens, NewTokens, PrefillChunk int
 }
 
+// defaults fills in lengths that were not given: the study's, or what a shorter context allows.
+func (j *Job) defaults(context int) {
+	if j.PromptTokens == 0 {
+		j.PromptTokens = min(512, context/4)
+	}
+	if j.NewTokens == 0 {
+		j.NewTokens = min(3584, context-j.PromptTokens)
+	}
+}
+
 func (j Job) check(cfg checkpoint.Config) error {
 	switch {
 	case j.Problems < 1 || j.GroupSize < 1 || j.PromptTokens < 1 || j.NewTokens < 1:
-		return errors.New("--problems, --group-size, --prompt-tokens and --new-tokens: expected at least 1 of each")
+		return errors.New("--groups-per-step, --group-size, --prompt-tokens and --new-tokens: expected at least 1 of each")
 	case j.PromptTokens+j.NewTokens > cfg.MaxPositions:
 		return fmt.Errorf("--prompt-tokens and --new-tokens: %d tokens do not fit into the model's context of %d", j.PromptTokens+j.NewTokens, cfg.MaxPositions)
 	}
@@ -54,9 +64,10 @@ func Run(_ context.Context, env *stages.Env) error {
 	}
 	defer source.Close()
 	job := Job{
-		Problems: env.Int("problems"), GroupSize: env.Int("group-size"), PromptTokens: env.Int("prompt-tokens"),
+		Problems: env.Int("groups-per-step"), GroupSize: env.Int("group-size"), PromptTokens: env.Int("prompt-tokens"),
 		NewTokens: env.Int("new-tokens"), PrefillChunk: env.Int("prefill-chunk"),
 	}
+	job.defaults(source.Config.MaxPositions)
 	if err := job.check(source.Config); err != nil {
 		return err
 	}
@@ -68,7 +79,7 @@ func Run(_ context.Context, env *stages.Env) error {
 	if err := job.fill(p, source.Config, dtype); err != nil {
 		return err
 	}
-	return backend.WritePlan(env.Context, p, "fewer --problems at a time, or --dtype bf16, need less")
+	return backend.WritePlan(env.Context, p, "fewer --groups-per-step, or --dtype bf16, need less")
 }
 
 // fill works out memory and work of the busiest device.

@@ -23,10 +23,10 @@ import (
 // Flags are the flags of the command.
 func Flags() []cli.Flag {
 	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), backend.PlanFlags(), []cli.Flag{
-		&cli.IntFlag{Name: "problems", Value: 12, Usage: "prompts of a step, all devices together"},
+		&cli.IntFlag{Name: "groups-per-step", Value: 12, Usage: "prompts of a step, all devices together"},
 		&cli.IntFlag{Name: "group-size", Value: 6, Usage: "completions of each"},
-		&cli.IntFlag{Name: "prompt-tokens", Value: 512, Usage: "length of each prompt"},
-		&cli.IntFlag{Name: "new-tokens", Value: 3584, Usage: "length of each completion"},
+		&cli.IntFlag{Name: "prompt-tokens", Usage: "length of each prompt (0: 512, or a quarter of a shorter context)"},
+		&cli.IntFlag{Name: "new-tokens", Usage: "length of each completion (0: 3,584, or what the context leaves)"},
 		&cli.IntFlag{Name: "token-budget", Value: 8192, Usage: "tokens that go through the model at once"},
 		&cli.BoolFlag{Name: "recompute", Usage: "activation checkpointing: less memory, more time"},
 		&cli.Float64Flag{Name: "beta", Usage: "weight of the divergence from the reference model (0: there is none)"},
@@ -39,10 +39,20 @@ type Job struct {
 	Recompute, Reference                                      bool
 }
 
+// defaults fills in lengths that were not given: the study's, or what a shorter context allows.
+func (j *Job) defaults(context int) {
+	if j.PromptTokens == 0 {
+		j.PromptTokens = min(512, context/4)
+	}
+	if j.NewTokens == 0 {
+		j.NewTokens = min(3584, context-j.PromptTokens)
+	}
+}
+
 func (j Job) check(cfg checkpoint.Config) error {
 	switch {
 	case j.Problems < 1 || j.GroupSize < 1 || j.PromptTokens < 1 || j.NewTokens < 1 || j.TokenBudget < 1:
-		return errors.New("--problems, --group-size, --prompt-tokens, --new-tokens and --token-budget: expected at least 1 of each")
+		return errors.New("--groups-per-step, --group-size, --prompt-tokens, --new-tokens and --token-budget: expected at least 1 of each")
 	case j.PromptTokens+j.NewTokens > cfg.MaxPositions:
 		return fmt.Errorf("--prompt-tokens and --new-tokens: %d tokens do not fit into the model's context of %d", j.PromptTokens+j.NewTokens, cfg.MaxPositions)
 	}
@@ -57,9 +67,10 @@ func Run(_ context.Context, env *stages.Env) error {
 	}
 	defer source.Close()
 	job := Job{
-		Problems: env.Int("problems"), GroupSize: env.Int("group-size"), PromptTokens: env.Int("prompt-tokens"), NewTokens: env.Int("new-tokens"),
+		Problems: env.Int("groups-per-step"), GroupSize: env.Int("group-size"), PromptTokens: env.Int("prompt-tokens"), NewTokens: env.Int("new-tokens"),
 		TokenBudget: env.Int("token-budget"), Recompute: env.Bool("recompute"), Reference: env.Float64("beta") > 0,
 	}
+	job.defaults(source.Config.MaxPositions)
 	if err := job.check(source.Config); err != nil {
 		return err
 	}
