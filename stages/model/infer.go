@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	"openrs/stages/device"
 )
@@ -75,7 +76,23 @@ func (m *Model) Infer(b *Batch, c device.Cache) (device.Tensor, error) {
 	if err := m.work.failed(); err != nil {
 		return none, err
 	}
-	shape := m.attentionShape()
+	compute := func() { m.infer(b, c, a, last, logits) }
+	if r, ok := m.dev.(device.Recorder); ok && b.decodes() {
+		r.Replay(fmt.Sprintf("decoding %d sequences", n), compute)
+	} else {
+		compute()
+	}
+	return logits, nil
+}
+
+// decodes reports whether b is a step of decoding: every sequence gets one token and predicts the next.
+func (b *Batch) decodes() bool {
+	return len(b.LogitRows) == len(b.IDs) && !slices.ContainsFunc(b.Seqs, func(s device.PagedSeq) bool { return s.Len != 1 })
+}
+
+// infer computes b, given room for its activations and results.
+func (m *Model) infer(b *Batch, c device.Cache, a acts, last, logits device.Tensor) {
+	x, shape := a.x, m.attentionShape()
 	m.dev.Embed(x, m.embed, b.IDs)
 	for i := range m.layers {
 		m.block(&m.layers[i], a, b.Positions, func(a acts) {
@@ -83,10 +100,9 @@ func (m *Model) Infer(b *Batch, c device.Cache) (device.Tensor, error) {
 			m.dev.PagedAttention(a.attn, a.q, c, i, shape, b.Seqs)
 		})
 	}
-	if n > 0 {
+	if last.Rows > 0 {
 		m.dev.GatherRows(last, x, b.LogitRows)
 		m.dev.RMSNorm(last, last, m.norm, m.eps())
-		m.dev.MatMul(logits, last, m.head, none)
+		m.dev.MatMul(logits, last, m.head, device.Tensor{})
 	}
-	return logits, nil
 }

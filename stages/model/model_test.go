@@ -14,6 +14,7 @@ import (
 	"openrs/stages/device"
 	"openrs/stages/device/cpu"
 	"openrs/stages/device/devicetest"
+	"openrs/stages/device/testdevice"
 	"openrs/stages/goldentest"
 )
 
@@ -482,7 +483,7 @@ func TestGoldenExport(t *testing.T) {
 	for _, dir := range goldentest.Models(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			g := openGolden(t, dir)
-			m := g.load(t, devicetest.NewReference(), Options{Train: true})
+			m := g.load(t, testdevice.Reference(t), Options{Train: true})
 			tensors, err := m.Export()
 			if err != nil {
 				t.Fatal(err)
