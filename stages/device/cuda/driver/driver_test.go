@@ -357,6 +357,41 @@ func TestGraph(t *testing.T) {
 	}
 }
 
+// A graph of launches does them in order; one that cannot be made says why and leaves the stream as it was.
+func TestCapture(t *testing.T) {
+	g := open(t, 0, Options{})
+	addr := g.alloc(t, 64)
+	launches := make([]Launch, 5)
+	for i := range launches {
+		launches[i] = Launch{Function: g.add1, Grid: Dim{X: 1}, Block: Dim{X: 64}, Stream: g.s, N: 2}
+		launches[i].Args[0], launches[i].Args[1] = addr, 64
+	}
+	capture := func() (graph *Graph, err error) {
+		err = g.Do("capture", func() error {
+			var err error
+			graph, err = g.Capture("five", g.s, launches)
+			return err
+		})
+		return graph, err
+	}
+	graph, err := capture() // which loads the module
+	check(t, err)
+	all(t, g.values(t, addr, 64), 0)
+	for range 3 {
+		g.Send("five", func() error { return g.Replay(graph, g.s) })
+	}
+	all(t, g.values(t, addr, 64), 15)
+	launches[3].Block.X = 1 << 20
+	if graph, err := capture(); err == nil || graph != nil || !strings.Contains(err.Error(), "add1") {
+		t.Errorf("a block of a million threads: %v", err)
+	}
+	g.increment(addr, 64)
+	g.Send("five", func() error { return g.Replay(graph, g.s) })
+	all(t, g.values(t, addr, 64), 21)
+	check(t, g.Release("destroy", graph.Destroy))
+	check(t, g.Release("destroy", graph.Destroy))
+}
+
 // A value goes round over all GPUs, each adding one, with fences only; the copies go by peer access where there is any.
 func TestPeers(t *testing.T) {
 	infos, err := Devices()

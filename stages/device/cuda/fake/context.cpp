@@ -8,6 +8,7 @@ std::recursive_mutex lock;
 bool initialized;
 std::vector<CUctx_st *> contexts;
 void reportLeaks(int device);
+void reportGraphs(int device);
 static thread_local std::vector<CUctx_st *> stack;
 struct Primary { CUctx_st *ctx = nullptr; int users = 0; unsigned flags = 0; };
 static Primary primaries[64];
@@ -94,7 +95,7 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice d) {
   if (!primaries[d].users) return say(CUDA_ERROR_INVALID_CONTEXT, "cuDevicePrimaryCtxRelease of device %d, whose context nobody holds", d);
   if (--primaries[d].users == 0) {
     finishContext(primaries[d].ctx);
-    if (settings().leaks) reportLeaks(d);
+    if (settings().leaks) reportLeaks(d), reportGraphs(d);
   }
   return CUDA_SUCCESS;
 }

@@ -2,8 +2,15 @@
 // an order drawn from the seed that their dependencies allow.
 #include "driver.h"
 #include <algorithm>
+#include <set>
 
 namespace fake {
+static std::set<CUgraphExec_st *> graphs; // instantiated and not destroyed
+
+void reportGraphs(int device) {
+  for (CUgraphExec_st *g : graphs)
+    if (g->ctx->device == device) say(CUDA_SUCCESS, "leak: a graph of %zu nodes of device %d was never destroyed", g->nodes.size(), device);
+}
 CUresult runNodes(const std::vector<Node> &nodes, Effects &effects) {
   std::vector<bool> done(nodes.size());
   std::vector<Effects> touched(nodes.size());
@@ -79,12 +86,14 @@ CUresult cuGraphInstantiateWithFlags(CUgraphExec *exec, CUgraph graph, unsigned 
   FAKE_CONTEXT(c);
   if (!graph) return CUDA_ERROR_INVALID_VALUE;
   *exec = new CUgraphExec_st{graph->nodes, c};
+  graphs.insert(*exec);
   return CUDA_SUCCESS;
 }
 CUresult cuGraphUpload(CUgraphExec, CUstream) { return CUDA_SUCCESS; }
 CUresult cuGraphLaunch(CUgraphExec exec, CUstream s) {
   FAKE_CONTEXT(c);
   if (!exec) return CUDA_ERROR_INVALID_VALUE;
+  if (!graphs.count(exec)) return say(CUDA_ERROR_INVALID_HANDLE, "a graph is launched that was destroyed");
   if (exec->ctx != c) return say(CUDA_ERROR_INVALID_CONTEXT, "a graph of device %d is launched on device %d", exec->ctx->device, c->device);
   auto nodes = std::make_shared<std::vector<Node>>(exec->nodes);
   Operation op{"cuGraphLaunch", [nodes](Effects &e) { return runNodes(*nodes, e); }, {}};
@@ -93,6 +102,7 @@ CUresult cuGraphLaunch(CUgraphExec exec, CUstream s) {
 }
 CUresult cuGraphExecDestroy(CUgraphExec exec) {
   Locked l(fake::lock);
+  if (!graphs.erase(exec)) return say(CUDA_ERROR_INVALID_HANDLE, "cuGraphExecDestroy: there is no such graph, or it was destroyed before");
   delete exec;
   return CUDA_SUCCESS;
 }
