@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"openrs/generate/bench"
+	"openrs/generate/devices"
 	"openrs/generate/logprobs"
 	"openrs/generate/plan"
 	"openrs/stages"
@@ -22,6 +23,7 @@ func main() {
 		stages.Command("generate logprobs", "log-probabilities and arg-max tokens of given token sequences", logprobsFlags(), logprobsOf),
 		stages.Command("generate bench", "tokens per second, beside the machine's limits", bench.Flags(), bench.Run),
 		stages.Command("generate plan", "memory and time of sampling on a kind of device, worked out on paper", plan.Flags(), plan.Run),
+		stages.Command("generate devices", "the devices of this machine, their memory and links", devices.Flags(), devices.Run),
 	))
 }
 
