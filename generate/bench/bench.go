@@ -36,9 +36,11 @@ type Result struct {
 	TokensPerSecond        float64 `json:"tokens_per_second"`
 	PrefillTokensPerSecond float64 `json:"prefill_tokens_per_second"`
 	// WeightBytes is what a decode step reads of the weights; it reads the cache besides.
-	WeightBytes   int64   `json:"weight_bytes"`
-	Memory        float64 `json:"memory_gb_per_second"` // weights and cache read in decoding
-	GFLOPS        float64 `json:"gflops"`               // of decoding
+	WeightBytes int64   `json:"weight_bytes"`
+	Memory      float64 `json:"memory_gb_per_second"` // weights and cache read in decoding
+	GFLOPS      float64 `json:"gflops"`               // of decoding
+	// Roofline is how many tokens a second the limits allow; 0 where they are not known.
+	Roofline      float64 `json:"roofline_tokens_per_second"`
 	PrefillGFLOPS float64 `json:"prefill_gflops"`
 
 	// Weights and cache, and all that was planned for, in memory; Peak is what the process took, from its
@@ -90,8 +92,8 @@ func Run(ctx context.Context, env *stages.Env) error {
 		if err != nil {
 			return err
 		}
-		r := measured.rates(cost, opt)
-		r.Model, r.Device, r.DType, r.Limits = source.Name, dev.Name(), dtype.String(), limits
+		r := measured.rates(cost, opt, limits)
+		r.Model, r.Device, r.DType = source.Name, dev.Name(), dtype.String()
 		r.WeightMemory, r.Cache, r.Planned, r.Peak = plan.Weights, plan.Cache, plan.Total(), max(loading, roofline.PeakMemory())
 		if err := out.Encode(r); err != nil {
 			return fmt.Errorf("standard output: %w", err)
@@ -101,17 +103,23 @@ func Run(ctx context.Context, env *stages.Env) error {
 }
 
 // rates turns times into the rates of a Result.
-func (m Measurement) rates(cost roofline.Cost, opt Options) Result {
+func (m Measurement) rates(cost roofline.Cost, opt Options, limits roofline.Limits) Result {
 	prefill, decode := m.Prefill.Seconds(), m.Decode.Seconds()
 	prompt := opt.Batch * opt.PromptTokens
 	read := float64(cost.WeightBytes()) + float64(cost.CacheBytes(1))*m.Keys
-	return Result{
+	work := cost.Forward(opt.Batch, int64(m.Keys), opt.Batch)
+	r := Result{
 		Batch: opt.Batch, PromptTokens: opt.PromptTokens, NewTokens: opt.NewTokens,
 		TokensPerSecond:        float64(opt.Batch) / decode,
 		PrefillTokensPerSecond: float64(prompt) / prefill,
 		WeightBytes:            cost.WeightBytes(),
 		Memory:                 read / decode / 1e9,
-		GFLOPS:                 cost.Forward(opt.Batch, int64(m.Keys), opt.Batch) / decode / 1e9,
+		GFLOPS:                 work / decode / 1e9,
 		PrefillGFLOPS:          cost.Forward(prompt, int64(opt.Batch)*roofline.Causal(0, opt.PromptTokens), opt.Batch) / prefill / 1e9,
+		Limits:                 limits,
 	}
+	if least := limits.Least(work, read); least > 0 {
+		r.Roofline = float64(opt.Batch) / least
+	}
+	return r
 }

@@ -55,7 +55,7 @@ func TestRun(t *testing.T) {
 		}
 		for _, key := range []string{
 			"tokens_per_second", "prefill_tokens_per_second", "memory_gb_per_second", "memory_limit_gb_per_second",
-			"gflops", "prefill_gflops", "gflops_limit",
+			"gflops", "prefill_gflops", "gflops_limit", "roofline_tokens_per_second",
 		} {
 			if v, _ := got[key].(float64); !(v > 0) || math.IsInf(v, 0) {
 				t.Errorf("line %d: %s is %v, want a positive number", i, key, got[key])
@@ -73,8 +73,8 @@ func TestRun(t *testing.T) {
 		if planned <= weights+cache || runtime.GOOS == "linux" && peak < planned {
 			t.Errorf("line %d: %v bytes planned, %v taken", i, planned, peak)
 		}
-		if len(got) != 19 {
-			t.Errorf("line %d has %d keys, want 19: %s", i, len(got), lines[i])
+		if len(got) != 20 {
+			t.Errorf("line %d has %d keys, want 20: %s", i, len(got), lines[i])
 		}
 	}
 }
@@ -201,7 +201,8 @@ func TestRates(t *testing.T) {
 	cfg := checkpoint.Config{Hidden: 10, Layers: 2, Heads: 1, KVHeads: 1, HeadDim: 10, FFN: 20, Vocab: 100}
 	cost := roofline.NewCost(cfg, device.F32)
 	// A block has 4·10·10 + 3·10·20 weights; with the head 3,000 in all, and 50 of norms.
-	r := Measurement{Prefill: 2 * time.Second, Decode: time.Second / 4, Keys: 60}.rates(cost, Options{Batch: 5, PromptTokens: 8, NewTokens: 3})
+	r := Measurement{Prefill: 2 * time.Second, Decode: time.Second / 4, Keys: 60}.rates(cost, Options{Batch: 5, PromptTokens: 8, NewTokens: 3},
+		roofline.Limits{GFLOPS: 1, Memory: 2})
 	near := func(name string, got, want float64) {
 		t.Helper()
 		if math.Abs(got-want) > 1e-9*want {
@@ -212,6 +213,7 @@ func TestRates(t *testing.T) {
 	near("prefill tokens per second", r.PrefillTokensPerSecond, 20)
 	near("weight bytes", float64(r.WeightBytes), 4*3050)
 	near("memory", r.Memory, 4*(4*3050+60*4*2*2*10)/1e9)
+	near("roofline", r.Roofline, 5/max((2*5*3000+4*2*10*60)/1e9, (4*3050+60*4*2*2*10)/2e9))
 	near("decode", r.GFLOPS, 4*(2*5*3000+4*2*10*60)/1e9)
 	near("prefill", r.PrefillGFLOPS, (2*(40*2000+5*1000)+4*2*10*5*36)/2/1e9)
 }

@@ -52,6 +52,28 @@ func MachineByName(name string) (Machine, error) {
 	return Machine{}, fmt.Errorf("machine %q is not known: expected here, %s", name, strings.Join(names, ", "))
 }
 
+// sheetOf finds the machine of a device's name, such as "cuda:0: NVIDIA RTX 4090, 128 multiprocessors": one whose name
+// stands in it as words.
+func sheetOf(device string) (Machine, bool) {
+	words := strings.FieldsFunc(strings.ToLower(device), func(r rune) bool { return strings.ContainsRune(" :,-/", r) })
+	for _, m := range Machines() {
+		for i, w := range words {
+			if w == m.Name || i > 0 && words[i-1]+w == m.Name {
+				return m, true
+			}
+		}
+	}
+	return Machine{}, false
+}
+
+// rate is that of operations on operands of a type.
+func (m Machine) rate(dtype device.DType) float64 {
+	if dtype == device.BF16 {
+		return m.BF16
+	}
+	return m.F32
+}
+
 // Here describes the device at hand by measuring it. A device that can't be measured is an error.
 func Here(dev device.Device) (Machine, error) {
 	m := Machine{Name: dev.Name(), Value: CacheValue(dev)}
@@ -86,11 +108,7 @@ type Work struct {
 // On returns the work with the least time that m can take for it: the longest of its three parts, as if
 // they overlapped wholly.
 func (w Work) On(m Machine, dtype device.DType) Work {
-	rate := m.F32
-	if dtype == device.BF16 {
-		rate = m.BF16
-	}
-	w.Limit = max(w.Ops/(rate*gb), w.Bytes/(m.Memory*gb))
+	w.Limit = max(w.Ops/(m.rate(dtype)*gb), w.Bytes/(m.Memory*gb))
 	if w.Sent > 0 {
 		w.Limit = max(w.Limit, w.Sent/(cmp.Or(m.Link, m.Memory)*gb))
 	}

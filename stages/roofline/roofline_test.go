@@ -186,3 +186,56 @@ func TestMeasure(t *testing.T) {
 		}
 	}
 }
+
+// named is a CPU device of another name.
+type named struct {
+	*cpu.Device
+	name string
+}
+
+func (n named) Name() string { return n.name }
+
+// TestMeasureAll: two GPUs, by their names, have twice the peak of a data sheet, and what both reach.
+func TestMeasureAll(t *testing.T) {
+	dev, err := cpu.New(cpu.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	other, err := cpu.New(cpu.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	l, err := MeasureAll([]device.Device{named{dev, "cuda:0: NVIDIA A40, 84 multiprocessors"}, named{other, "cuda:1: NVIDIA A40, 84 multiprocessors"}}, device.BF16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Threads != 2 || !(l.GFLOPS > 0) || !(l.Memory > 0) || l.PeakGFLOPS != 2*149_700 || l.PeakMemory != 2*696 {
+		t.Errorf("%+v", l)
+	}
+	if got := l.Utilization(149_700); got != 0.5 {
+		t.Errorf("half of the peak is %v of it", got)
+	}
+}
+
+func TestSheetOf(t *testing.T) {
+	for name, want := range map[string]string{
+		"cuda:0: NVIDIA A40, 84 multiprocessors": "a40", "cuda:3: NVIDIA H100 80GB HBM3, 132 multiprocessors": "h100", "cuda:1: NVIDIA A100-SXM4-80GB, 108": "a100",
+		"cuda:0: NVIDIA GeForce RTX 4090, 128 multiprocessors": "rtx4090", "cuda:0: NVIDIA H200, 132": "h200", "cuda:0: NVIDIA A4000": "", "cpu: avx2, 8 threads": "",
+	} {
+		if m, ok := sheetOf(name); m.Name != want || ok != (want != "") {
+			t.Errorf("%s is taken for %q, want %q", name, m.Name, want)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	l := Limits{GFLOPS: 10, Memory: 5}
+	if l.Peak() != 10 || l.Utilization(5) != 0.5 || l.Least(20e9, 5e9) != 2 || l.Least(20e9, 15e9) != 3 {
+		t.Errorf("%+v: %v, %v, %v, %v", l, l.Peak(), l.Utilization(5), l.Least(20e9, 5e9), l.Least(20e9, 15e9))
+	}
+	if none := (Limits{}); none.Utilization(1) != 0 || none.Least(1, 1) != 0 {
+		t.Error("unknown limits allow something")
+	}
+}

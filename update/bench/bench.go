@@ -32,7 +32,8 @@ func Flags() []cli.Flag {
 // Result is the line of output.
 type Result struct {
 	Model        string `json:"model"`
-	Device       string `json:"device"`
+	Device       string `json:"device"`  // the first
+	Devices      int    `json:"devices"` // that share the work
 	DType        string `json:"dtype"`
 	Sequences    int    `json:"sequences"`
 	Tokens       int    `json:"tokens"` // of each sequence
@@ -47,6 +48,8 @@ type Result struct {
 	TokensPerSecond           float64 `json:"tokens_per_second"` // of Rows
 	CompletionTokensPerSecond float64 `json:"completion_tokens_per_second"`
 	GFLOPS                    float64 `json:"gflops"`
+	// MFU is GFLOPS over the data sheet's peak of all devices (gflops_peak), or over gflops_limit where there is none.
+	MFU float64 `json:"mfu"`
 	// PlannedBytes is what the memory plan estimates, PeakBytes the most memory the process ever had; left
 	// out where the system does not tell.
 	PlannedBytes int64 `json:"planned_memory_bytes"`
@@ -89,13 +92,14 @@ func Run(ctx context.Context, env *stages.Env) error {
 	}
 	// Measuring the limits takes memory of its own, so the peak is asked for first.
 	peak := roofline.PeakMemory()
-	limits, err := roofline.Measure(dev, dtype)
+	limits, err := roofline.MeasureAll(session.Devices, dtype)
 	if err != nil {
 		return err
 	}
 	r := opt.rates(roofline.NewCost(source.Config, dtype), step)
 	r.Model, r.Device, r.DType, r.Recompute = source.Name, dev.Name(), dtype.String(), training.Recompute
 	r.PlannedBytes, r.PeakBytes, r.Limits = plan.Total(), peak, limits
+	r.Devices, r.MFU = len(session.Devices), limits.Utilization(r.GFLOPS)
 	if err := json.NewEncoder(env.App.Writer).Encode(r); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}

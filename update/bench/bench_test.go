@@ -43,6 +43,7 @@ func TestRun(t *testing.T) {
 		{"--sequences 4 --tokens 9 --prompt-tokens 5 --group-size 2 --recompute --token-budget 12",
 			map[string]any{"prompt_tokens": 5.0, "group_size": 2.0, "rows": 2*5 + 4*3.0, "recompute": true}},
 		{"--sequences 2 --tokens 6 --dtype bf16 --warmup 0", map[string]any{"rows": 10.0, "dtype": "bf16"}},
+		{"--sequences 4 --tokens 6 --device cpu:0-1 --threads 4", map[string]any{"rows": 20.0, "devices": 2.0, "threads": 4.0}},
 	} {
 		out, err := command(t, strings.Fields("--model shape:tiny --threads 2 --iterations 2 "+c.args)...)
 		if err != nil {
@@ -52,9 +53,11 @@ func TestRun(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &got); err != nil {
 			t.Fatal(err)
 		}
-		c.want["model"], c.want["threads"], c.want["iterations"] = "shape:tiny", 2.0, 2.0
-		if c.want["dtype"] == nil {
-			c.want["dtype"] = "f32"
+		c.want["model"], c.want["iterations"] = "shape:tiny", 2.0
+		for key, usual := range map[string]any{"dtype": "f32", "devices": 1.0, "threads": 2.0} {
+			if c.want[key] == nil {
+				c.want[key] = usual
+			}
 		}
 		for key, want := range c.want {
 			if got[key] != want {
@@ -62,7 +65,7 @@ func TestRun(t *testing.T) {
 			}
 		}
 		for _, key := range []string{
-			"sequences", "tokens", "tokens_per_second", "completion_tokens_per_second", "gflops", "gflops_limit", "memory_limit_gb_per_second",
+			"sequences", "tokens", "tokens_per_second", "completion_tokens_per_second", "gflops", "mfu", "gflops_limit", "memory_limit_gb_per_second",
 			"planned_memory_bytes",
 		} {
 			if v, _ := got[key].(float64); !(v > 0) || math.IsInf(v, 0) {
