@@ -10,6 +10,7 @@
 //	compose_test.go    stages without a server: pipes and files
 //	badinput_test.go   what a user reads when something is wrong
 //	badstream_test.go  the same in a run: damaged messages, stages that disagree
+//	cuda_test.go       runs on several GPUs (with the build tag cuda: stages/device/cuda/test.sh -run GPU ./pipelines)
 //
 // Start with process_test.go (one process), server_test.go (one nats-server) and training_test.go (the
 // five processes of a run).

@@ -28,14 +28,7 @@ func TestRunOverJetStream(t *testing.T) {
 			t.Errorf("stream %s has %d rollouts, want %d", stream, n, want)
 		}
 	}
-	metrics := map[string][]float64{} // by name, in order of step
-	for _, row := range readJSONLines(t, r.path("metrics-update.jsonl")) {
-		name, step := row["name"].(string), int(row["step"].(float64))
-		if step != len(metrics[name]) {
-			t.Errorf("metric %s of step %d comes after %d values", name, step, len(metrics[name]))
-		}
-		metrics[name] = append(metrics[name], row["value"].(float64))
-	}
+	metrics := r.metrics()
 	for _, name := range []string{"reward", "loss", "grad_norm", "entropy", "completions/mean_length", "step_time"} {
 		if got := len(metrics[name]); got != r.plan.steps {
 			t.Errorf("metric %s has %d values, want one a step", name, got)

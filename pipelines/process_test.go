@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -28,9 +29,10 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		bin = filepath.Join(dir, "bin")
-		build := exec.Command("go", "build", "-o", bin+string(filepath.Separator), "./curate", "./generate", "./score", "./update", "./evaluate")
+		args := slices.Concat([]string{"build"}, buildFlags, []string{"-o", bin + string(filepath.Separator), "./curate", "./generate", "./score", "./update", "./evaluate"})
+		build := exec.Command("go", args...)
 		build.Dir = ".."
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build.Env = append(os.Environ(), buildEnv...)
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building the binaries: %v\n%s", err, out)
 			return 1
@@ -38,9 +40,6 @@ func TestMain(m *testing.M) {
 		return m.Run()
 	}())
 }
-
-// patience bounds every wait for a process.
-const patience = 90 * time.Second
 
 // process is a running command of one of the binaries. Its standard error is in the file log.
 type process struct {

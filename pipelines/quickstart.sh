@@ -1,7 +1,15 @@
 #!/usr/bin/env bash
-# Trains the model `tiny` by GRPO on this machine's CPU and measures it before and after.
+# Trains the model `tiny` by GRPO on this machine and measures it before and after.
 #
-#   pipelines/quickstart.sh [SEED]
+#   pipelines/quickstart.sh [FLAG VALUE…] [SEED]
+#
+#   --device D         what generate and update run on: cpu (the default), cuda, cuda:0-3
+#   --update-device D  another for update: --device cuda:3 --update-device cuda:0-2 divides four GPUs
+#   --steps N          optimizer steps (80)
+#   --groups N         problems of a step (32)
+#   --problems N       held-out problems to measure with (512)
+#   --run NAME         another run than `quickstart`
+#   --bin DIR          run the binaries in DIR and build none
 #
 # Five processes exchange Arrow record batches over a real nats-server; everything they write is in
 # runs/quickstart: report.html, report.json, model/ (a Hugging Face folder), logs/, checkpoints/.
@@ -9,15 +17,39 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source pipelines/lib.sh
 
+device=cpu update_device='' steps=80 groups=32 problems=512 run=quickstart bin=''
+usage() {
+  sed -n '/^#   pipelines/,/^#   --bin/s/^# *//p' pipelines/quickstart.sh >&2
+  exit 2
+}
+while [[ ${1:-} = -* ]]; do
+  [ $# -ge 2 ] || usage
+  case $1 in
+    --device) device=$2 ;;
+    --update-device) update_device=$2 ;;
+    --steps) steps=$2 ;;
+    --groups) groups=$2 ;;
+    --problems) problems=$2 ;;
+    --run) run=$2 ;;
+    --bin) bin=$2 ;;
+    *) usage ;;
+  esac
+  shift 2
+done
 seed=${1:-1}
-run=quickstart
+update_device=${update_device:-$device}
 dir=$PWD/runs/$run
 recipe=pipelines/recipes/quickstart.yaml
-problems=${QUICKSTART_PROBLEMS:-512} # held out
 samples=4
 
-echo "building the five binaries"
-build bin
+if [ -z "$bin" ]; then
+  echo "building the five binaries"
+  bin=bin
+  case $device,$update_device in
+    *cuda*) stages/device/cuda/build.sh -o $bin ;;
+    *) build $bin ;;
+  esac
+fi
 go build -o /dev/null github.com/nats-io/nats-server/v2 # so that its start below is quick
 began=$SECONDS
 
@@ -37,26 +69,32 @@ start_nats "$dir/nats"
 stage() {
   local name=$1
   shift
-  "$@" --config "$recipe" 2>"$dir/logs/$name.log" &
+  "$@" --config "$recipe" --run "$run" 2>"$dir/logs/$name.log" &
   pids+=($!)
 }
 
 echo "training: curate | generate | score | update over $NATS_URL, logs in runs/$run/logs"
-stage curate bin/curate synth --seed "$seed"
-stage generate bin/generate --seed "$seed"
-stage score bin/score
-stage update bin/update --seed "$seed"
+stage curate "$bin/curate" synth --seed "$seed" --n $((steps * groups))
+stage generate "$bin/generate" --seed "$seed" --device "$device" --steps "$steps" --groups-per-step "$groups"
+stage score "$bin/score"
+stage update "$bin/update" --seed "$seed" --device "$update_device" --steps "$steps" --groups-per-step "$groups"
 follow "$dir/logs" "${pids[@]}"
 pids=()
 
 echo "evaluating before and after on $problems held-out problems, $samples samples each"
+log=$dir/logs/evaluate.log
 measure() { # NAME MODEL STEP
-  bin/evaluate problems --benchmark synth --n "$problems" --samples $samples 2>>"$dir/logs/evaluate.log" |
-    bin/generate --model "$2" --policy-version "$3" --seed "$seed" --max-new-tokens 64 2>>"$dir/logs/evaluate.log" |
-    bin/score --reward accuracy=1 --reward format=0.1 --out "$dir/$1.parquet" 2>>"$dir/logs/evaluate.log"
+  "$bin/evaluate" problems --benchmark synth --n "$problems" --samples $samples 2>>"$log" |
+    "$bin/generate" --model "$2" --policy-version "$3" --seed "$seed" --max-new-tokens 64 --device "$device" 2>>"$log" |
+    "$bin/score" --reward accuracy=1 --reward format=0.1 --out "$dir/$1.parquet" 2>>"$log"
 }
-measure base tiny 0
-measure trained "$dir/model" 80
-bin/evaluate report --in base="$dir/base.parquet" --in trained="$dir/trained.parquet" --metrics "$dir" \
-  --title "quickstart, seed $seed" --seed "$seed" --seconds $((SECONDS - began)) --out-dir "$dir" 2>>"$dir/logs/evaluate.log"
+report() {
+  "$bin/evaluate" report --in base="$dir/base.parquet" --in trained="$dir/trained.parquet" --metrics "$dir" \
+    --title "$run, seed $seed" --seed "$seed" --seconds $((SECONDS - began)) --out-dir "$dir" 2>>"$log"
+}
+measure base tiny 0 && measure trained "$dir/model" "$steps" && report || {
+  echo "evaluating has failed; the last lines of $log:" >&2
+  tail -n 5 "$log" >&2
+  exit 1
+}
 echo "report: runs/$run/report.html   model: runs/$run/model   ($((SECONDS - began)) s)"

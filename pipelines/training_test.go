@@ -126,6 +126,20 @@ func (r *run) path(elem ...string) string {
 	return filepath.Join(append([]string{r.dir, "runs", "r"}, elem...)...)
 }
 
+// metrics are update's, by name, in the order of steps.
+func (r *run) metrics() map[string][]float64 {
+	r.t.Helper()
+	metrics := map[string][]float64{}
+	for _, row := range readJSONLines(r.t, r.path("metrics-update.jsonl")) {
+		name, step := row["name"].(string), int(row["step"].(float64))
+		if step != len(metrics[name]) {
+			r.t.Errorf("metric %s of step %d comes after %d values", name, step, len(metrics[name]))
+		}
+		metrics[name] = append(metrics[name], row["value"].(float64))
+	}
+	return metrics
+}
+
 // outcome is all that a run has produced.
 type outcome struct {
 	// files are the SHA-256 of the trained model's files and the checkpoints', by path.
