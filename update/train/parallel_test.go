@@ -2,6 +2,7 @@ package train
 
 import (
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,16 +107,16 @@ func TestShardsResume(t *testing.T) {
 type lazy struct {
 	*cpu.Device
 	t       *testing.T
-	pending bool
+	pending atomic.Bool // read by others
 }
 
 func (l *lazy) AdamW(params, grads, m, v device.Tensor, s device.AdamWStep) {
-	l.pending = true
+	l.pending.Store(true)
 	l.Device.AdamW(params, grads, m, v, s)
 }
 
 func (l *lazy) Sync() error {
-	l.pending = false
+	l.pending.Store(false)
 	return l.Device.Sync()
 }
 
@@ -128,7 +129,7 @@ func (l *lazy) Download(dst []float32, src device.Tensor) error {
 func (l *lazy) Reaches(...device.Device) bool { return true }
 
 func (l *lazy) CopyFrom(dst device.Tensor, from device.Device, src device.Tensor) error {
-	if from.(*lazy).pending {
+	if from.(*lazy).pending.Load() {
 		l.t.Error("parameters are read that are being updated")
 	}
 	values := make([]float32, src.Len())
