@@ -5,7 +5,6 @@ package plan
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -22,38 +21,15 @@ import (
 
 // Flags are the flags of the command.
 func Flags() []cli.Flag {
-	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), backend.PlanFlags(), []cli.Flag{
-		&cli.IntFlag{Name: "groups-per-step", Value: 12, Usage: "prompts of a step, all devices together"},
-		&cli.IntFlag{Name: "group-size", Value: 6, Usage: "completions of each"},
-		&cli.IntFlag{Name: "prompt-tokens", Usage: "length of each prompt (0: 512, or a quarter of a shorter context)"},
-		&cli.IntFlag{Name: "new-tokens", Usage: "length of each completion (0: 3,584, or what the context leaves)"},
+	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), backend.PlanFlags(), backend.JobFlags(), []cli.Flag{
 		&cli.IntFlag{Name: "prefill-chunk", Usage: "prompt tokens computed in a step (0: 1,024)"},
 	})
 }
 
 // Job is a step's sampling.
 type Job struct {
-	Problems, GroupSize, PromptTokens, NewTokens, PrefillChunk int
-}
-
-// defaults fills in lengths that were not given: the study's, or what a shorter context allows.
-func (j *Job) defaults(context int) {
-	if j.PromptTokens == 0 {
-		j.PromptTokens = min(512, context/4)
-	}
-	if j.NewTokens == 0 {
-		j.NewTokens = min(3584, context-j.PromptTokens)
-	}
-}
-
-func (j Job) check(cfg checkpoint.Config) error {
-	switch {
-	case j.Problems < 1 || j.GroupSize < 1 || j.PromptTokens < 1 || j.NewTokens < 1:
-		return errors.New("--groups-per-step, --group-size, --prompt-tokens and --new-tokens: expected at least 1 of each")
-	case j.PromptTokens+j.NewTokens > cfg.MaxPositions:
-		return fmt.Errorf("--prompt-tokens and --new-tokens: %d tokens do not fit into the model's context of %d", j.PromptTokens+j.NewTokens, cfg.MaxPositions)
-	}
-	return nil
+	backend.Job
+	PrefillChunk int
 }
 
 // Run writes the plan that the flags ask for.
@@ -63,14 +39,11 @@ func Run(_ context.Context, env *stages.Env) error {
 		return err
 	}
 	defer source.Close()
-	job := Job{
-		Problems: env.Int("groups-per-step"), GroupSize: env.Int("group-size"), PromptTokens: env.Int("prompt-tokens"),
-		NewTokens: env.Int("new-tokens"), PrefillChunk: env.Int("prefill-chunk"),
-	}
-	job.defaults(source.Config.MaxPositions)
-	if err := job.check(source.Config); err != nil {
+	sizes, err := backend.JobFromFlags(env.Context, source.Config.MaxPositions)
+	if err != nil {
 		return err
 	}
+	job := Job{Job: sizes, PrefillChunk: env.Int("prefill-chunk")}
 	p, dtype, err := backend.NewPlan(env.Context)
 	if err != nil {
 		return err
@@ -85,7 +58,7 @@ func Run(_ context.Context, env *stages.Env) error {
 // fill works out memory and work of the busiest device.
 func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) error {
 	// Each device has its own engine and its own prompts; a group shares its prompt's computation.
-	problems := (j.Problems + p.Devices - 1) / p.Devices
+	problems := (j.Groups + p.Devices - 1) / p.Devices
 	sequences := problems * j.GroupSize
 	length := j.PromptTokens + j.NewTokens
 	pages := (length + device.KeyBlock - 1) / device.KeyBlock * device.KeyBlock
@@ -104,8 +77,8 @@ func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) e
 		chunk = 1024
 	}
 	passes := (problems*j.PromptTokens + chunk - 1) / chunk
-	p.Job = fmt.Sprintf("%d prompts of %d tokens, %d completions each of %d", j.Problems, j.PromptTokens, j.GroupSize, j.NewTokens)
-	p.Memory, p.Tokens = memory, j.Problems*j.GroupSize*j.NewTokens
+	p.Job = fmt.Sprintf("%d prompts of %d tokens, %d completions each of %d", j.Groups, j.PromptTokens, j.GroupSize, j.NewTokens)
+	p.Memory, p.Tokens = memory, j.Completions()*j.NewTokens
 	p.Work = []roofline.Work{
 		{
 			Name:  "prefill",

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"openrs/stages/backend"
 	"openrs/stages/device"
 	"openrs/stages/pretrained"
 	"openrs/stages/roofline"
@@ -21,7 +22,7 @@ func TestDecoding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	job := Job{Problems: 12, GroupSize: 6, PromptTokens: 512, NewTokens: 3584}
+	job := Job{Job: backend.Job{Groups: 12, GroupSize: 6, PromptTokens: 512, NewTokens: 3584}}
 	for _, devices := range []int{1, 4} {
 		p := &roofline.Plan{Machine: a40, Devices: devices, Efficiency: 1}
 		if err := job.fill(p, m.Config, device.BF16); err != nil {
@@ -41,20 +42,7 @@ func TestDecoding(t *testing.T) {
 	}
 }
 
-func TestBadJobs(t *testing.T) {
-	m, err := pretrained.Open("tiny", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	if err := (Job{Problems: 1, GroupSize: 1, PromptTokens: 1, NewTokens: 1}).check(m.Config); err != nil {
-		t.Error(err)
-	}
-	for _, bad := range []Job{{}, {Problems: 1, GroupSize: 1, PromptTokens: m.Config.MaxPositions, NewTokens: 1}} {
-		if err := bad.check(m.Config); err == nil {
-			t.Errorf("%+v is taken", bad)
-		}
-	}
+func TestUnknownMachine(t *testing.T) {
 	if _, err := roofline.MachineByName("a41"); err == nil {
 		t.Error("machine a41 is taken")
 	}

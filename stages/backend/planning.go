@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -18,6 +19,48 @@ func PlanFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "json", Usage: "one JSON object instead of tables"},
 	}
 }
+
+// Job is the sampling of a step, or the training on it, that a plan is made for.
+type Job struct {
+	Groups, GroupSize       int
+	PromptTokens, NewTokens int // of each prompt and each completion
+}
+
+// JobFlags are the sizes of a [Job]; they default to the study's.
+func JobFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "groups-per-step", Value: 12, Usage: "prompts of a step, all devices together"},
+		&cli.IntFlag{Name: "group-size", Value: 6, Usage: "completions of each"},
+		&cli.IntFlag{Name: "prompt-tokens", Usage: "length of each prompt (0: 512, or a quarter of a shorter context)"},
+		&cli.IntFlag{Name: "new-tokens", Usage: "length of each completion (0: 3,584, or what the context leaves)"},
+	}
+}
+
+// JobFromFlags returns the job that the flags describe for a model with a context of so many tokens.
+func JobFromFlags(c *cli.Context, context int) (Job, error) {
+	j := Job{Groups: c.Int("groups-per-step"), GroupSize: c.Int("group-size"), PromptTokens: c.Int("prompt-tokens"), NewTokens: c.Int("new-tokens")}
+	return j.fit(context)
+}
+
+// fit fills in lengths that were not given and checks the sizes.
+func (j Job) fit(context int) (Job, error) {
+	if j.PromptTokens == 0 {
+		j.PromptTokens = min(512, context/4)
+	}
+	if j.NewTokens == 0 {
+		j.NewTokens = min(3584, context-j.PromptTokens)
+	}
+	switch {
+	case j.Groups < 1 || j.GroupSize < 1 || j.PromptTokens < 1 || j.NewTokens < 1:
+		return j, errors.New("--groups-per-step, --group-size, --prompt-tokens and --new-tokens: expected at least 1 of each")
+	case j.PromptTokens+j.NewTokens > context:
+		return j, fmt.Errorf("--prompt-tokens and --new-tokens: %d tokens do not fit into the model's context of %d", j.PromptTokens+j.NewTokens, context)
+	}
+	return j, nil
+}
+
+// Completions is how many there are in all.
+func (j Job) Completions() int { return j.Groups * j.GroupSize }
 
 // NewPlan returns a plan for the machine that the flags name, without memory and work.
 func NewPlan(c *cli.Context) (*roofline.Plan, device.DType, error) {

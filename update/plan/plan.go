@@ -5,7 +5,6 @@ package plan
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -22,11 +21,7 @@ import (
 
 // Flags are the flags of the command.
 func Flags() []cli.Flag {
-	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), backend.PlanFlags(), []cli.Flag{
-		&cli.IntFlag{Name: "groups-per-step", Value: 12, Usage: "prompts of a step, all devices together"},
-		&cli.IntFlag{Name: "group-size", Value: 6, Usage: "completions of each"},
-		&cli.IntFlag{Name: "prompt-tokens", Usage: "length of each prompt (0: 512, or a quarter of a shorter context)"},
-		&cli.IntFlag{Name: "new-tokens", Usage: "length of each completion (0: 3,584, or what the context leaves)"},
+	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), backend.PlanFlags(), backend.JobFlags(), []cli.Flag{
 		&cli.IntFlag{Name: "token-budget", Value: 8192, Usage: "tokens that go through the model at once"},
 		&cli.BoolFlag{Name: "recompute", Usage: "activation checkpointing: less memory, more time"},
 		&cli.Float64Flag{Name: "beta", Usage: "weight of the divergence from the reference model (0: there is none)"},
@@ -35,28 +30,9 @@ func Flags() []cli.Flag {
 
 // Job is a training step.
 type Job struct {
-	Problems, GroupSize, PromptTokens, NewTokens, TokenBudget int
-	Recompute, Reference                                      bool
-}
-
-// defaults fills in lengths that were not given: the study's, or what a shorter context allows.
-func (j *Job) defaults(context int) {
-	if j.PromptTokens == 0 {
-		j.PromptTokens = min(512, context/4)
-	}
-	if j.NewTokens == 0 {
-		j.NewTokens = min(3584, context-j.PromptTokens)
-	}
-}
-
-func (j Job) check(cfg checkpoint.Config) error {
-	switch {
-	case j.Problems < 1 || j.GroupSize < 1 || j.PromptTokens < 1 || j.NewTokens < 1 || j.TokenBudget < 1:
-		return errors.New("--groups-per-step, --group-size, --prompt-tokens, --new-tokens and --token-budget: expected at least 1 of each")
-	case j.PromptTokens+j.NewTokens > cfg.MaxPositions:
-		return fmt.Errorf("--prompt-tokens and --new-tokens: %d tokens do not fit into the model's context of %d", j.PromptTokens+j.NewTokens, cfg.MaxPositions)
-	}
-	return nil
+	backend.Job
+	TokenBudget          int
+	Recompute, Reference bool
 }
 
 // Run writes the plan that the flags ask for. Activations are computed again where the memory asks for it.
@@ -66,13 +42,13 @@ func Run(_ context.Context, env *stages.Env) error {
 		return err
 	}
 	defer source.Close()
-	job := Job{
-		Problems: env.Int("groups-per-step"), GroupSize: env.Int("group-size"), PromptTokens: env.Int("prompt-tokens"), NewTokens: env.Int("new-tokens"),
-		TokenBudget: env.Int("token-budget"), Recompute: env.Bool("recompute"), Reference: env.Float64("beta") > 0,
-	}
-	job.defaults(source.Config.MaxPositions)
-	if err := job.check(source.Config); err != nil {
+	sizes, err := backend.JobFromFlags(env.Context, source.Config.MaxPositions)
+	if err != nil {
 		return err
+	}
+	job := Job{Job: sizes, TokenBudget: env.Int("token-budget"), Recompute: env.Bool("recompute"), Reference: env.Float64("beta") > 0}
+	if job.TokenBudget < 1 {
+		return fmt.Errorf("--token-budget is %d, expected at least 1", job.TokenBudget)
 	}
 	p, dtype, err := backend.NewPlan(env.Context)
 	if err != nil {
@@ -91,7 +67,7 @@ func Run(_ context.Context, env *stages.Env) error {
 // by parts, the parts are updated, and the parameters gathered.
 func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) {
 	n := float64(p.Devices)
-	sequences := (j.Problems*j.GroupSize + p.Devices - 1) / p.Devices
+	sequences := (j.Completions() + p.Devices - 1) / p.Devices
 	groups := (sequences + j.GroupSize - 1) / j.GroupSize // prompts, each computed once
 	rows := groups*j.PromptTokens + sequences*j.NewTokens
 	budget := min(rows, max(j.TokenBudget, j.PromptTokens+j.NewTokens))
@@ -128,7 +104,7 @@ func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) {
 	}
 	p.Work = append(p.Work, roofline.Work{Name: "pack weights", Bytes: (4 + float64(dtype.Bytes())) * params})
 	p.Job = fmt.Sprintf("a step of %d prompts of %d tokens, %d completions each of %d, %d tokens at once, activations %s",
-		j.Problems, j.PromptTokens, j.GroupSize, j.NewTokens, budget, recompute)
-	p.Tokens = j.Problems * j.GroupSize * j.NewTokens
+		j.Groups, j.PromptTokens, j.GroupSize, j.NewTokens, budget, recompute)
+	p.Tokens = j.Groups * j.GroupSize * j.NewTokens
 	p.Finish(dtype)
 }

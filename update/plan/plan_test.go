@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"openrs/stages/backend"
 	"openrs/stages/device"
 	"openrs/stages/pretrained"
 	"openrs/stages/roofline"
@@ -34,7 +35,7 @@ func planOn(t *testing.T, machine string, devices int) *roofline.Plan {
 // devices share it.
 func TestStep(t *testing.T) {
 	cfg := open(t, "shape:deepseek-r1-distill-qwen-1.5b").Config
-	job := Job{Problems: 12, GroupSize: 6, PromptTokens: 512, NewTokens: 3584, TokenBudget: 16384}
+	job := Job{Job: backend.Job{Groups: 12, GroupSize: 6, PromptTokens: 512, NewTokens: 3584}, TokenBudget: 16384}
 	one, three := planOn(t, "h100", 1), planOn(t, "h100", 3)
 	job.fill(one, cfg, device.BF16)
 	job.fill(three, cfg, device.BF16)
@@ -78,7 +79,7 @@ func TestStep(t *testing.T) {
 
 func TestStudyFits(t *testing.T) {
 	cfg := open(t, "shape:deepseek-r1-distill-qwen-1.5b").Config
-	job := Job{Problems: 12, GroupSize: 6, PromptTokens: 512, NewTokens: 3584, TokenBudget: 16384, Recompute: true, Reference: true}
+	job := Job{Job: backend.Job{Groups: 12, GroupSize: 6, PromptTokens: 512, NewTokens: 3584}, TokenBudget: 16384, Recompute: true, Reference: true}
 	p := planOn(t, "a40", 3)
 	job.fill(p, cfg, device.BF16)
 	var text bytes.Buffer
@@ -97,18 +98,5 @@ func TestStudyFits(t *testing.T) {
 	job.fill(small, cfg, device.F32)
 	if small.Fits {
 		t.Error("full training of 1.5B parameters in float32 fits 24 GB")
-	}
-}
-
-func TestBadJobs(t *testing.T) {
-	cfg := open(t, "tiny").Config
-	good := Job{Problems: 1, GroupSize: 1, PromptTokens: 1, NewTokens: 1, TokenBudget: 1}
-	if err := good.check(cfg); err != nil {
-		t.Error(err)
-	}
-	for _, bad := range []Job{{}, {Problems: 1, GroupSize: 1, PromptTokens: 1, NewTokens: 1}, {Problems: 1, GroupSize: 1, PromptTokens: 1, NewTokens: cfg.MaxPositions, TokenBudget: 1}} {
-		if err := bad.check(cfg); err == nil {
-			t.Errorf("%+v is taken", bad)
-		}
 	}
 }
