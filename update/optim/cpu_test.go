@@ -41,7 +41,7 @@ func TestOnCPU(t *testing.T) {
 		g := randomValues(r, n)
 		a := want.step(g)
 		dev.Upload(grads, g)
-		squares, err := opt.SumSquares()
+		squares, err := dev.SumSquares(grads)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -179,7 +179,7 @@ func newHarness(t *testing.T, weights []float32, ranges []Range, s Settings) *ha
 func (h *harness) step(grads []float32) Report {
 	h.t.Helper()
 	h.dev.Upload(h.grads, grads)
-	squares, err := h.opt.SumSquares()
+	squares, err := h.dev.SumSquares(h.grads)
 	if err != nil {
 		h.t.Fatal(err)
 	}

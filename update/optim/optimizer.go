@@ -147,18 +147,9 @@ type Report struct {
 	Clip     float64 // the factor the gradients were scaled by
 }
 
-// SumSquares returns the sum of the squares of the gradients as they are.
-func (o *Optimizer) SumSquares() (float64, error) {
-	squares, err := o.dev.SumSquares(o.grads)
-	if err != nil {
-		return 0, fmt.Errorf("optim: step %d: norm of the gradients: %w", o.t, err)
-	}
-	return squares, nil
-}
-
 // Step applies one update with the gradients as they are and leaves them as they are (zeroing them is
-// the caller's). squares is the sum of the squares of all gradients: [Optimizer.SumSquares], or the sum
-// over several optimizers that each have a part of the parameters. If it isn't finite Step returns
+// the caller's). squares is the sum of the squares of all gradients, those of other optimizers that
+// each have a part of the parameters included. If it isn't finite Step returns
 // [ErrNonFinite] with the report, and parameters, moments and step number stay as they were.
 func (o *Optimizer) Step(squares float64) (Report, error) {
 	r := Report{Step: o.t, LR: o.settings.LearningRate(o.t)}
