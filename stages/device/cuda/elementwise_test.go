@@ -83,24 +83,6 @@ func TestBiasGradManyRows(t *testing.T) {
 	}
 }
 
-func TestAdd(t *testing.T) {
-	d := openDevice(t, Options{})
-	rng := rand.New(rand.NewPCG(7, 8))
-	a, b := random(rng, 5*33), random(rng, 5*33)
-	x, y := newTensor(t, d, 5, 33, a), newTensor(t, d, 5, 33, b)
-	d.Add(x.ColRange(1, 30), y.ColRange(2, 31))
-	got := valuesOf(t, d, x)
-	for i := range got {
-		want := a[i]
-		if c := i % 33; c >= 1 && c < 30 {
-			want += b[i+1]
-		}
-		if got[i] != want {
-			t.Fatalf("element %d is %v, want %v", i, got[i], want)
-		}
-	}
-}
-
 // Rows longer than a piece of SumSquares, in more pieces than one block adds at a time.
 func TestSumSquaresPieces(t *testing.T) {
 	d := openDevice(t, Options{})

@@ -18,18 +18,6 @@ func (d *Device) Scale(t device.Tensor, s float32) {
 	d.overQuads("scale_f32", m.rows, m.cols, m.addr, uint64(m.stride), f32(s))
 }
 
-// Add adds x to y, of the same shape: an all-reduce adds the parts of other devices with it, in its own order.
-func (d *Device) Add(y, x device.Tensor) {
-	const op = "Add"
-	to, from := d.view(op, "y", y), d.view(op, "x", x)
-	if to.rows != from.rows || to.cols != from.cols {
-		mismatch(op, "y", y, "x", x)
-	}
-	d.begin(op)
-	flat(&to, &from)
-	d.overQuads("add_f32", to.rows, to.cols, to.addr, uint64(to.stride), from.addr, uint64(from.stride))
-}
-
 // SumSquares implements [device.Optimizing]: each row in pieces of 16,384 values, one block of threads a piece; then all
 // pieces by a single block.
 func (d *Device) SumSquares(t device.Tensor) (float64, error) {

@@ -12,16 +12,6 @@ KERNEL(THREADS) scale_f32(u32 rows, i64 cols, float* x, i64 ldx, float s) {
   store4(x, q.i, cols, al, load4(x, q.i, cols, al) * s);
 }
 
-// y += x; also what an all-reduce does with a neighbour's part.
-KERNEL(THREADS) add_f32(u32 rows, i64 cols, float* y, i64 ldy, const float* x, i64 ldx) {
-  quad q;
-  if (!find_quad(q, rows, cols)) return;
-  bool al = aligned16(y, ldy);
-  float4 v = load4(x + q.row * ldx, q.i, cols, aligned16(x, ldx));
-  y += q.row * ldy;
-  store4(y, q.i, cols, al, load4(y, q.i, cols, al) + v);
-}
-
 // Row i of y is row at[i] of x.
 KERNEL(THREADS) gather_rows_f32(u32 rows, i64 cols, float* y, i64 ldy, const float* x, i64 ldx, const int* at) {
   quad q;
