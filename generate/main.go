@@ -11,6 +11,7 @@ import (
 	"openrs/generate/devices"
 	"openrs/generate/logprobs"
 	"openrs/generate/plan"
+	"openrs/generate/sampler"
 	"openrs/stages"
 	"openrs/stages/pretrained"
 )
@@ -28,7 +29,7 @@ func main() {
 }
 
 func sampleFlags() []cli.Flag {
-	return slices.Concat(stages.CommonFlags(), pretrained.SessionFlags(), []cli.Flag{
+	return slices.Concat(stages.CommonFlags(), sampler.Flags(), []cli.Flag{
 		stages.ReplayFlag(), stages.SkipBadFlag(),
 		&cli.IntFlag{Name: "group-size", Value: 8, Usage: "completions of each problem"},
 		&cli.Int64Flag{Name: "groups-per-step", Value: 32, Usage: "problems of one optimizer step; must be update's"},
@@ -42,11 +43,6 @@ func sampleFlags() []cli.Flag {
 		&cli.IntFlag{Name: "top-k", Usage: "sample among the K most probable tokens (0: all)"},
 		&cli.Float64Flag{Name: "min-p", Usage: "drop tokens below this share of the most probable one (0: off)"},
 		&cli.StringFlag{Name: "system", Usage: "system message"},
-		&cli.StringSliceFlag{Name: "stop", Usage: "`TOKEN` that ends a completion, beside the model's own; may be repeated"},
-		&cli.IntFlag{Name: "max-sequences", Value: 256, Usage: "sequences that decode together"},
-		&cli.IntFlag{Name: "cache-tokens", Usage: "positions in the key-value cache (0: enough for --max-sequences of 1,024, or what fits into memory)"},
-		&cli.IntFlag{Name: "page-size", Usage: "positions a page of the cache (0: 32)"},
-		&cli.IntFlag{Name: "prefill-chunk", Usage: "prompt tokens computed in a step beside decoding (0: 1,024)"},
 	})
 }
 
