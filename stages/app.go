@@ -101,27 +101,32 @@ func action(name string, flags []cli.Flag, act Action) cli.ActionFunc {
 	}
 }
 
-// grace is how long a command has to end after a signal. It is cut off then: it may be reading from a
-// terminal or in a long computation, and what it has written is safe at any moment.
-const grace = 10 * time.Second
-
 // Main runs a binary: the context ends with the first interrupt or termination signal (a second one
-// kills), an error is printed as one line on standard error, and the exit status is 0, 1, or 130
+// kills; see [Env.OnInterrupt]), an error is printed as one line on standard error, and the exit status is 0, 1, or 130
 // after a signal.
 func Main(app *cli.App) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	life := &lifetime{grace: grace}
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), lifetimeKey{}, life))
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	done := make(chan int, 1)
 	go func() { done <- run(ctx, app, os.Args, os.Stderr) }()
-	select {
-	case code := <-done:
-		os.Exit(code)
-	case <-ctx.Done():
-		stop()
+	for ctx.Err() == nil {
+		select {
+		case code := <-done:
+			os.Exit(code)
+		case s := <-signals:
+			if s == os.Interrupt && life.interrupted() {
+				continue
+			}
+			signal.Stop(signals)
+			cancel()
+		}
 	}
 	select {
 	case code := <-done:
 		os.Exit(code)
-	case <-time.After(grace):
+	case <-time.After(life.patience()):
 		fmt.Fprintf(os.Stderr, "%s: stopped by a signal\n", app.Name)
 		os.Exit(130)
 	}

@@ -46,6 +46,22 @@ type Request struct {
 	FirstSample int32  // the number of the first sample
 
 	Tag any // the caller's; comes back with the result
+
+	// Each is told of every token as it is sampled, by the goroutine that steps the engine: it must be quick
+	// and, with several engines, safe for concurrent use by different requests. When it returns false the
+	// completion ends there, as at a stop token. May be nil.
+	Each func(Token) (more bool)
+	// TopLogProbs is how many of the most probable tokens Each is told of beside the one sampled.
+	TopLogProbs int
+}
+
+// Token is one token of a request under way.
+type Token struct {
+	Sample  int // of the request, from 0
+	ID      int32
+	LogProb float32
+	Top     []Ranked // the most probable tokens, the most probable first
+	Finish  string   // with a completion's last token: FinishStop or FinishLength
 }
 
 func (r *Request) stops(token int32) bool { return slices.Contains(r.Stop, token) }
@@ -177,6 +193,8 @@ func (e *Engine) Add(r Request) error {
 		return fmt.Errorf("engine: problem %s: %w: %d tokens in a context of %d", r.ProblemID, ErrPromptTooLong, len(r.Prompt), e.opt.Context)
 	case r.Samples < 1 || r.MaxNewTokens < 1:
 		return fmt.Errorf("engine: problem %s: %d samples of at most %d tokens", r.ProblemID, r.Samples, r.MaxNewTokens)
+	case r.TopLogProbs < 0:
+		return fmt.Errorf("engine: problem %s: %d most probable tokens", r.ProblemID, r.TopLogProbs)
 	case r.Temperature < 0:
 		return fmt.Errorf("engine: problem %s: temperature %g", r.ProblemID, r.Temperature)
 	}
@@ -278,13 +296,27 @@ func (e *Engine) sample(logits device.Tensor) ([]Result, error) {
 	}
 	s.ids = slices.Grow(s.ids[:0], n)[:n]
 	s.logprobs = slices.Grow(s.logprobs[:0], n)[:n]
+	ranked, err := e.rank(logits)
+	if err != nil {
+		return nil, err
+	}
 	if err := e.model.Device().Sample(logits, s.sampling, s.ids, s.logprobs); err != nil {
 		return nil, fmt.Errorf("engine: sampling %d tokens: %w", n, err)
 	}
 	e.stats.SampledTokens += int64(n)
 	var done []Result
 	for i, q := range s.owners {
-		if e.sched.sampled(q, s.ids[i], s.logprobs[i]) {
+		complete := e.sched.sampled(q, s.ids[i], s.logprobs[i])
+		if q.req.Each != nil {
+			t := Token{Sample: q.sample, ID: s.ids[i], LogProb: s.logprobs[i], Finish: q.finish}
+			if ranked != nil {
+				t.Top = ranked[i]
+			}
+			if more := q.req.Each(t); !more && q.finish == "" {
+				complete = e.sched.end(q, FinishStop)
+			}
+		}
+		if complete {
 			done = append(done, q.req.result())
 		}
 	}

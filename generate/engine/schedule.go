@@ -206,12 +206,16 @@ func (s *scheduler) sampled(q *sequence, token int32, logprob float32) bool {
 	q.logprobs = append(q.logprobs, logprob)
 	switch {
 	case q.req.stops(token):
-		q.finish = FinishStop
+		return s.end(q, FinishStop)
 	case len(q.logprobs) >= q.req.MaxNewTokens:
-		q.finish = FinishLength
-	default:
-		return false
+		return s.end(q, FinishLength)
 	}
+	return false
+}
+
+// end finishes q and reports whether its request is complete.
+func (s *scheduler) end(q *sequence, finish string) bool {
+	q.finish = finish
 	s.pages.release(q.pages)
 	q.pages = nil
 	s.drop(q)
