@@ -8,10 +8,12 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"openrs/generate/bench"
+	"openrs/generate/chat"
 	"openrs/generate/devices"
 	"openrs/generate/logprobs"
 	"openrs/generate/plan"
 	"openrs/generate/sampler"
+	"openrs/generate/serve"
 	"openrs/stages"
 	"openrs/stages/pretrained"
 )
@@ -22,6 +24,8 @@ func main() {
 			"In a run it takes each step's weights from the run's policy store; elsewhere --model's are used as they are.",
 		sampleFlags(), sample,
 		stages.Command("generate logprobs", "log-probabilities and arg-max tokens of given token sequences", logprobsFlags(), logprobsOf),
+		stages.Command("generate chat", "talk with a model in the terminal", chat.Flags(), chat.Run),
+		stages.Command("generate serve", "answer the OpenAI HTTP API: chat completions, completions, streaming", serve.Flags(), serve.Run),
 		stages.Command("generate bench", "tokens per second, beside the machine's limits", bench.Flags(), bench.Run),
 		stages.Command("generate plan", "memory and time of sampling on a kind of device, worked out on paper", plan.Flags(), plan.Run),
 		stages.Command("generate devices", "the devices of this machine, their memory and links", devices.Flags(), devices.Run),

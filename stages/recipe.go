@@ -31,7 +31,7 @@ import (
 
 // sections are the commands a recipe may configure: all of them.
 var sections = []string{
-	"common", "curate", "curate-synth", "generate", "generate-bench", "generate-devices", "generate-logprobs", "generate-plan", "score", "score-verify",
+	"common", "curate", "curate-synth", "generate", "generate-bench", "generate-devices", "generate-logprobs", "generate-plan", "generate-serve", "generate-chat", "score", "score-verify",
 	"update", "update-bench", "update-plan", "update-sft", "evaluate-problems", "evaluate-report",
 }
 

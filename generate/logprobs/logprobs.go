@@ -60,21 +60,31 @@ func (s *Scorer) logprobs(ids []int32) ([]float32, error) {
 // chunk is the number of rows whose logits are held at once.
 const chunk = 256
 
-// argmax runs the sequence through the cache, a chunk at a time.
+// argmax returns the most probable token after each of ids.
 func (s *Scorer) argmax(ids []int32) ([]int32, error) {
+	out := make([]int32, len(ids))
+	err := s.walk(ids, func(start int, logits device.Tensor) error {
+		n := logits.Rows
+		return s.model.Device().Sample(logits, make([]device.Sampling, n), out[start:start+n], make([]float32, n))
+	})
+	return out, err
+}
+
+// walk runs the sequence through the cache, a chunk at a time, and visits the logits after each of its
+// tokens; start is the place of the first.
+func (s *Scorer) walk(ids []int32, visit func(start int, logits device.Tensor) error) error {
 	pages := (len(ids) + device.KeyBlock - 1) / device.KeyBlock
 	if s.cache == nil || s.cache.Config().Pages < pages {
 		s.Close()
 		var err error
 		if s.cache, err = s.model.NewCache(pages, device.KeyBlock); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	all := make([]int32, pages)
 	for i := range all {
 		all[i] = int32(i)
 	}
-	out := make([]int32, len(ids))
 	for start := 0; start < len(ids); start += chunk {
 		n := min(chunk, len(ids)-start)
 		b := &model.Batch{IDs: ids[start : start+n], Seqs: []device.PagedSeq{{Len: n, Start: start, Pages: all}}}
@@ -85,14 +95,13 @@ func (s *Scorer) argmax(ids []int32) ([]int32, error) {
 		}
 		logits, err := s.model.Infer(b, s.cache)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		greedy := make([]device.Sampling, n)
-		if err := s.model.Device().Sample(logits, greedy, out[start:start+n], make([]float32, n)); err != nil {
-			return nil, err
+		if err := visit(start, logits); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // Close frees the cache.
