@@ -120,7 +120,7 @@ func (p *chatRequest) turns() []tokenizer.Message {
 
 func (s *Server) chat(w http.ResponseWriter, r *http.Request) error {
 	var p chatRequest
-	if err := decode(w, r, s.opt.MaxBody, &p); err != nil {
+	if err := s.decode(w, r, &p); err != nil {
 		return err
 	}
 	if err := p.check(s.opt.MaxChoices); err != nil {

@@ -87,7 +87,7 @@ const ordinaryNewTokens = 16
 
 func (s *Server) completions(w http.ResponseWriter, r *http.Request) error {
 	var p completionRequest
-	if err := decode(w, r, s.opt.MaxBody, &p); err != nil {
+	if err := s.decode(w, r, &p); err != nil {
 		return err
 	}
 	if err := p.check(s.opt.MaxChoices); err != nil {

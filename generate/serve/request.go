@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // apiError is a failure as the OpenAI API reports it.
@@ -129,13 +130,22 @@ func (p *common) check(maxChoices int) error {
 	return nil
 }
 
-// decode reads a body that is one JSON object without members that v does not have.
-func decode(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
+// decode reads a body, within the server's patience, that is one JSON object without members that v does not have.
+func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) error {
+	limit := s.opt.MaxBody
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(kind), "application/json") {
 		return &apiError{Status: http.StatusUnsupportedMediaType, Type: "invalid_request_error",
 			Message: fmt.Sprintf("content type %q: expected application/json", r.Header.Get("Content-Type"))}
 	}
+	control := http.NewResponseController(w)
+	if err := control.SetReadDeadline(time.Now().Add(s.patience)); err != nil {
+		return err
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	// What is read from now on is whether the client is still there: that has no deadline.
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):

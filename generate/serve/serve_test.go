@@ -608,3 +608,29 @@ func TestEngineFailure(t *testing.T) {
 	}
 	s.stop = func() error { return nil }
 }
+
+// TestSlowClients gives a client little time to ask, which must not shorten the answer.
+func TestSlowClients(t *testing.T) {
+	s := start(t, engine.Options{}, nil)
+	s.server.patience = 100 * time.Millisecond
+	r := s.open(t, t.Context(), endless())
+	defer r.Body.Close()
+	began := time.Now()
+	text, err := io.ReadAll(r.Body)
+	if err != nil || !strings.HasSuffix(string(text), "[DONE]\n\n") {
+		t.Errorf("after %s: %v, %q", time.Since(began), err, text[max(0, len(text)-80):])
+	}
+	if time.Since(began) < 2*s.server.patience {
+		t.Skip("the answer came too soon to tell")
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || answer.StatusCode != 400 {
+		t.Errorf("half a request: %v, %v", answer, err)
+	}
+}

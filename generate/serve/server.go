@@ -37,16 +37,17 @@ type Options struct {
 
 // Server answers requests. Make it with New, give it to Run.
 type Server struct {
-	opt   Options
-	loop  *loop
-	life  context.Context // ends when requests must
-	began time.Time
+	opt      Options
+	loop     *loop
+	life     context.Context // ends when requests must
+	began    time.Time
+	patience time.Duration // how long a client may take to send a request
 }
 
 // New makes a server of engines that nobody else uses from now on; the scorer works on one of their
 // models.
 func New(opt Options, pool *engine.Pool, scorer *logprobs.Scorer) *Server {
-	return &Server{opt: opt, loop: newLoop(pool, scorer, opt.MaxWaiting, opt.Log), life: context.Background(), began: time.Now()}
+	return &Server{opt: opt, loop: newLoop(pool, scorer, opt.MaxWaiting, opt.Log), life: context.Background(), began: time.Now(), patience: time.Minute}
 }
 
 // Run serves on a listener until ctx is done, and then lets requests that were accepted finish for up to
@@ -63,7 +64,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener, drain time.Dura
 		local = addr.IP.IsLoopback()
 	}
 	web := &http.Server{
-		Handler: s.handler(local), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		Handler: s.handler(local), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(s.opt.Log.Handler(), slog.LevelDebug),
 	}
 	webEnd := make(chan error, 1)
