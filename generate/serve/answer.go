@@ -89,8 +89,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, q *question, f f
 			err = out.take(asked, events, q)
 		}
 		switch {
-		case err != nil && out.stream != nil && r.Context().Err() == nil:
-			out.stream.send(map[string]any{"error": s.asAPIError(err)}) // too late for a status
+		case err != nil && out.stream != nil: // too late for a status
+			if r.Context().Err() == nil {
+				_ = out.stream.send(object{"error": s.asAPIError(err)}) // the client may be gone
+			}
 			return nil
 		case err != nil:
 			return err
@@ -228,9 +230,11 @@ func promptID(prompt []int32) string {
 
 // collector gathers an answer, or streams it.
 type collector struct {
-	format format
-	parts  []part
-	stream *events // nil: the answer is written at once
+	format  format
+	parts   []part
+	stream  *events            // nil: the answer is written at once
+	written []int              // characters of each choice so far
+	texts   []*strings.Builder // of each choice, unless they are streamed
 }
 
 // add appends to a choice's part; in a stream it goes out.
@@ -238,15 +242,16 @@ func (o *collector) add(p part, begin bool) error {
 	if begin {
 		p.index = len(o.parts)
 		o.parts = append(o.parts, part{index: p.index})
+		o.written = append(o.written, length(p.text))
+		o.texts = append(o.texts, &strings.Builder{})
 	}
 	all := &o.parts[p.index]
 	all.finish = p.finish
 	if o.stream != nil {
 		p.first = begin
-		all.text += p.text // offsets count from the beginning
 		return o.stream.send(o.format.chunk(p))
 	}
-	all.text += p.text
+	o.texts[p.index].WriteString(p.text)
 	all.tokens = append(all.tokens, p.tokens...)
 	return nil
 }
@@ -266,9 +271,10 @@ func (o *collector) take(a *asked, events []event, q *question) error {
 			fresh[e.choice] = p
 			order = append(order, p)
 		}
-		at := length(o.parts[e.choice].text) + length(p.text)
+		at := o.written[e.choice]
 		text, shown := c.next(e.token)
 		p.text += text
+		o.written[e.choice] += length(text)
 		p.finish = c.finish
 		if q.logprobs && shown {
 			lp := e.token.LogProb
@@ -291,7 +297,7 @@ func (o *collector) end(w http.ResponseWriter, a *asked, q *question) error {
 	u := usage{Prompt: a.prompt}
 	for i, c := range a.choices {
 		u.Completion += c.tokens
-		o.parts[i].finish = c.finish
+		o.parts[i].text, o.parts[i].finish = o.texts[i].String(), c.finish
 	}
 	u.Total = u.Prompt + u.Completion
 	if o.stream == nil {
@@ -370,12 +376,17 @@ func newID(prefix string) string {
 	return fmt.Sprintf("%s%016x%016x", prefix, rand.Uint64(), rand.Uint64())
 }
 
+// statusClientGone is what web servers note of a request that its client has left; nobody gets it.
+const statusClientGone = 499
+
 // asAPIError is how the API reports err.
 func (s *Server) asAPIError(err error) *apiError {
 	var known *apiError
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.Is(err, context.Canceled):
+		return &apiError{Status: statusClientGone, Type: "invalid_request_error", Message: "the client has gone"}
 	case errors.Is(err, errBusy):
 		return &apiError{Status: http.StatusTooManyRequests, Type: "rate_limit_error", Code: "queue_full",
 			Message: fmt.Sprintf("%v: at most %d", errBusy, s.opt.MaxWaiting)}

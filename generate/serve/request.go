@@ -142,10 +142,6 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) error {
 		return err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	// What is read from now on is whether the client is still there: that has no deadline.
-	if err := control.SetReadDeadline(time.Time{}); err != nil {
-		return err
-	}
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
@@ -153,6 +149,10 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) error {
 			Message: fmt.Sprintf("the body is longer than %d bytes", limit)}
 	case err != nil:
 		return invalid("", "reading the body: %v", err)
+	}
+	// What is read from now on is whether the client is still there: that has no deadline.
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		return err
 	}
 	return unmarshal(string(body), v)
 }

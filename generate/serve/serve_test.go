@@ -488,8 +488,10 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 }
 
-// endless is a request that runs until it is cut off: the model never says this stop token's text and is
-// asked for as much as fits.
+// endlessly makes a server of a model that never ends a completion by itself.
+func endlessly(o *Options) { o.Ends = nil }
+
+// endless is a request for as much as fits.
 func endless() body {
 	return body{"prompt": "1", "max_tokens": 1000, "seed": 1, "temperature": 3, "n": 8, "stream": true}
 }
@@ -526,7 +528,7 @@ func (s *service) running() int {
 }
 
 func TestClientsThatGoAway(t *testing.T) {
-	s := start(t, engine.Options{MaxSequences: 16}, nil)
+	s := start(t, engine.Options{MaxSequences: 16}, endlessly)
 	for range 6 { // more than run at once
 		ctx, cancel := context.WithCancel(t.Context())
 		r := s.open(t, ctx, endless())
@@ -550,7 +552,7 @@ func TestClientsThatGoAway(t *testing.T) {
 }
 
 func TestFullQueue(t *testing.T) {
-	s := start(t, engine.Options{MaxSequences: 8}, func(o *Options) { o.MaxWaiting = 1 })
+	s := start(t, engine.Options{MaxSequences: 8}, func(o *Options) { endlessly(o); o.MaxWaiting = 1 })
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	for range 2 { // one runs, one waits
@@ -611,9 +613,11 @@ func TestEngineFailure(t *testing.T) {
 
 // TestSlowClients gives a client little time to ask, which must not shorten the answer.
 func TestSlowClients(t *testing.T) {
-	s := start(t, engine.Options{}, nil)
+	s := start(t, engine.Options{}, endlessly)
 	s.server.patience = 100 * time.Millisecond
-	r := s.open(t, t.Context(), endless())
+	ask := endless()
+	ask["prompt"] = []string{"1", "2"}
+	r := s.open(t, t.Context(), ask)
 	defer r.Body.Close()
 	began := time.Now()
 	text, err := io.ReadAll(r.Body)

@@ -109,7 +109,7 @@ func (s *Server) guard(local bool, next func(http.ResponseWriter, *http.Request)
 		if err == nil {
 			err = next(w, r)
 		}
-		if err == nil || r.Context().Err() != nil {
+		if err == nil {
 			return
 		}
 		failure := s.asAPIError(err)
