@@ -91,7 +91,7 @@ func wordAfter(text string) bool {
 	return n > 0 && isWord(r)
 }
 
-// isWord is \w: letters, marks, digits and connecting punctuation.
+// isWord is \w: alphabetic characters, marks, decimal digits, connecting punctuation and joiners.
 func isWord(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc)
+	return classOf(r)&(letter|mark) != 0 || unicode.In(r, unicode.Nd, unicode.Nl, unicode.Other_Alphabetic, unicode.Pc, unicode.Join_Control)
 }

@@ -14,9 +14,9 @@ import (
 type bpe struct {
 	bytes  [256]int32 // the token of each byte
 	merges mergeTable
-	// whole, where not nil, holds the vocabulary by its bytes: a piece in it is one token without
-	// any merging (ignore_merges).
-	whole map[string]int32
+	// whole, where not nil, is the vocabulary: a piece in it is one token without any merging
+	// (ignore_merges).
+	whole *vocabulary
 	cache *cache
 }
 
@@ -35,7 +35,7 @@ func (b *bpe) append(dst []int32, piece string) []int32 {
 		return append(dst, ids...)
 	}
 	before := len(dst)
-	if id, ok := b.whole[piece]; ok {
+	if id, ok := b.inWhole(piece); ok {
 		dst = append(dst, id)
 	} else if len(piece) <= heapAbove {
 		dst = b.mergeShort(dst, piece)
@@ -46,15 +46,22 @@ func (b *bpe) append(dst []int32, piece string) []int32 {
 	return dst
 }
 
+func (b *bpe) inWhole(piece string) (int32, bool) {
+	if b.whole == nil {
+		return 0, false
+	}
+	return b.whole.findText(piece)
+}
+
 // mergeShort keeps the ranks of all pairs in an array and looks for the lowest each time.
 func (b *bpe) mergeShort(dst []int32, piece string) []int32 {
-	var ids, ranks, products [heapAbove]int32 // ranks[i], products[i]: of the pair of symbols i and i+1
+	var ids, ranks [heapAbove]int32 // ranks[i]: of the pair of symbols i and i+1
 	n := len(piece)
 	for i := range n {
 		ids[i] = b.bytes[piece[i]]
 	}
 	for i := range n - 1 {
-		ranks[i], products[i] = b.merges.find(ids[i], ids[i+1])
+		ranks[i] = b.merges.find(ids[i], ids[i+1])
 	}
 	for n > 1 {
 		best, at := int32(none), -1
@@ -66,16 +73,15 @@ func (b *bpe) mergeShort(dst []int32, piece string) []int32 {
 		if at < 0 {
 			break
 		}
-		ids[at] = products[at]
+		ids[at] = b.merges.products[best]
 		n--
 		copy(ids[at+1:n], ids[at+2:n+1])
 		copy(ranks[at:n-1], ranks[at+1:n])
-		copy(products[at:n-1], products[at+1:n])
 		if at > 0 {
-			ranks[at-1], products[at-1] = b.merges.find(ids[at-1], ids[at])
+			ranks[at-1] = b.merges.find(ids[at-1], ids[at])
 		}
 		if at < n-1 {
-			ranks[at], products[at] = b.merges.find(ids[at], ids[at+1])
+			ranks[at] = b.merges.find(ids[at], ids[at+1])
 		}
 	}
 	return append(dst, ids[:n]...)
@@ -89,8 +95,8 @@ func (b *bpe) mergeLong(dst []int32, piece string) []int32 {
 	prev, next := make([]int32, n), make([]int32, n)
 	var heap pairHeap
 	push := func(left, right int32) {
-		if rank, product := b.merges.find(ids[left], ids[right]); rank != none {
-			heap.push(pair{rank: rank, left: left, right: right, first: ids[left], second: ids[right], product: product})
+		if rank := b.merges.find(ids[left], ids[right]); rank != none {
+			heap.push(pair{rank: rank, left: left, right: right, first: ids[left], second: ids[right]})
 		}
 	}
 	for i := range n {
@@ -104,7 +110,7 @@ func (b *bpe) mergeLong(dst []int32, piece string) []int32 {
 		if ids[p.left] != p.first || ids[p.right] != p.second || next[p.left] != p.right {
 			continue // one of the two has been merged since
 		}
-		ids[p.left], ids[p.right] = p.product, -1
+		ids[p.left], ids[p.right] = b.merges.products[p.rank], -1
 		after := next[p.right]
 		next[p.left] = after
 		if int(after) < n {
@@ -125,7 +131,7 @@ func (b *bpe) mergeLong(dst []int32, piece string) []int32 {
 
 // pair is a possible merge of the symbols that begin at bytes left and right.
 type pair struct {
-	rank, left, right, first, second, product int32
+	rank, left, right, first, second int32
 }
 
 // pairHeap is a binary heap, lowest rank first, leftmost on a tie.
@@ -163,47 +169,56 @@ func (h *pairHeap) pop() pair {
 	return top
 }
 
-// mergeTable is an open-addressing hash table from a pair of ids to its rank and product; Go's map
-// takes several times as long, and this is the inner loop of encoding.
+// mergeTable is an open-addressing hash table from a pair of ids to its rank, and what each rank merges
+// to. Go's map takes several times as long, and this is the inner loop of encoding. A slot is one
+// number: the two ids (21 bits each) over the rank.
 type mergeTable struct {
-	keys  []uint64 // first+1 and second, 0: empty
-	rank  []int32
-	token []int32
-	shift uint
+	slots    []uint64
+	shift    uint
+	products []int32 // by rank
 }
+
+const (
+	idBits, rankBits = 21, 22
+	emptySlot        = math.MaxUint64
+	maxMerges        = 1<<rankBits - 1
+)
 
 func newMergeTable(n int) mergeTable {
-	size := uint(bits.Len(uint(2*n + 1)))
-	return mergeTable{keys: make([]uint64, 1<<size), rank: make([]int32, 1<<size), token: make([]int32, 1<<size), shift: 64 - size}
+	size := uint(bits.Len(uint(n + n/2)))
+	m := mergeTable{slots: make([]uint64, 1<<size), shift: 64 - size, products: make([]int32, n)}
+	for i := range m.slots {
+		m.slots[i] = emptySlot
+	}
+	return m
 }
 
-func mergeKey(first, second int32) uint64 { return uint64(first+1)<<32 | uint64(uint32(second)) }
+func mergeKey(first, second int32) uint64 { return uint64(first)<<idBits | uint64(second) }
 
 // slot is where a key is, or where it would go.
-func (m *mergeTable) slot(key uint64) int {
-	mask := len(m.keys) - 1
-	i := int(key * 0x9e3779b97f4a7c15 >> m.shift)
-	for m.keys[i] != 0 && m.keys[i] != key {
-		i = (i + 1) & mask
+func (m *mergeTable) slot(key uint64) *uint64 {
+	mask := len(m.slots) - 1
+	for i := int(key * 0x9e3779b97f4a7c15 >> m.shift); ; i = (i + 1) & mask {
+		if s := &m.slots[i]; *s == emptySlot || *s>>rankBits == key {
+			return s
+		}
 	}
-	return i
 }
 
 // add enters a merge; of the same pair twice the later one counts, as in Hugging Face's map.
-func (m *mergeTable) add(first, second, rank, token int32) {
+func (m *mergeTable) add(first, second, rank, product int32) {
 	key := mergeKey(first, second)
-	i := m.slot(key)
-	m.keys[i], m.rank[i], m.token[i] = key, rank, token
+	*m.slot(key) = key<<rankBits | uint64(rank)
+	m.products[rank] = product
 }
 
-// find returns a pair's rank and what it merges to, or none.
-func (m *mergeTable) find(first, second int32) (rank, token int32) {
-	key := mergeKey(first, second)
-	i := m.slot(key)
-	if m.keys[i] == 0 {
-		return none, 0
+// find returns a pair's rank or none.
+func (m *mergeTable) find(first, second int32) int32 {
+	s := *m.slot(mergeKey(first, second))
+	if s == emptySlot {
+		return none
 	}
-	return m.rank[i], m.token[i]
+	return int32(s & (1<<rankBits - 1))
 }
 
 // cache remembers the ids of recent pieces: a fixed number of slots, each holding the last piece

@@ -5,8 +5,14 @@ package tokenizer
 // characters from U+0100 on, in order (GPT-2's encoder).
 var byteToRune, runeToByte = alphabet()
 
-func alphabet() (to [256]rune, from map[rune]byte) {
-	from = make(map[rune]byte, 256)
+// alphabetEnd is one more than the last character of the alphabet.
+const alphabetEnd = 0x100 + 68
+
+// alphabet returns both directions; −1 is a character that spells no byte.
+func alphabet() (to [256]rune, from [alphabetEnd]int16) {
+	for i := range from {
+		from[i] = -1
+	}
 	next := rune(256)
 	for b := range 256 {
 		r := rune(b)
@@ -15,20 +21,18 @@ func alphabet() (to [256]rune, from map[rune]byte) {
 			next++
 		}
 		to[b] = r
-		from[r] = byte(b)
+		from[r] = int16(b)
 	}
 	return to, from
 }
 
-// unspell returns the bytes of a spelling, false where a character is not of the alphabet.
-func unspell(token string) (string, bool) {
-	out := make([]byte, 0, len(token))
+// unspell appends the bytes of a spelling, and returns false where a character is not of the alphabet.
+func unspell(dst []byte, token string) ([]byte, bool) {
 	for _, r := range token {
-		b, ok := runeToByte[r]
-		if !ok {
-			return "", false
+		if r >= alphabetEnd || runeToByte[r] < 0 {
+			return dst, false
 		}
-		out = append(out, b)
+		dst = append(dst, byte(runeToByte[r]))
 	}
-	return string(out), true
+	return dst, true
 }

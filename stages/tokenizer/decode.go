@@ -26,11 +26,11 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) string {
 // Token returns the bytes that one id stands for, which need not be whole characters, and whether it
 // is a special token; ok is false for an id without a token.
 func (t *Tokenizer) Token(id int32) (text string, special, ok bool) {
-	if id < 0 || int(id) >= len(t.pieces) {
+	if id < 0 || int(id) >= len(t.vocab.spans) {
 		return "", false, false
 	}
-	p := t.pieces[id]
-	return p.bytes, p.special, p.known
+	s := t.vocab.spans[id]
+	return t.vocab.text[s.start:s.end], s.special, s.known
 }
 
 func (t *Tokenizer) bytes(id int32, skipSpecial bool) string {

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // byteIDs are the fixture's ids of bytes: the bytes themselves, so that a test can decode any bytes.
@@ -80,6 +81,18 @@ func FuzzDecode(f *testing.F) {
 		got := tok.Decode(byteIDs(raw), false)
 		if want := replacePlain(raw); got != want {
 			t.Fatalf("%q: expected %q, found %q", raw, want, got)
+		}
+		d := tok.NewDecoder(false)
+		var stream strings.Builder
+		for _, id := range byteIDs(raw) {
+			part := d.Next(id)
+			if !utf8.ValidString(part) {
+				t.Fatalf("%q: the part %q is broken", raw, part)
+			}
+			stream.WriteString(part)
+		}
+		if stream.WriteString(d.Flush()); stream.String() != got {
+			t.Fatalf("%q: expected %q, found %q in parts", raw, got, stream.String())
 		}
 	})
 }

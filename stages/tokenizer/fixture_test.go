@@ -31,13 +31,11 @@ func fixture(t testing.TB) map[string]any {
 	return map[string]any{
 		"version": "1.0", "truncation": nil, "padding": nil, "added_tokens": added, "normalizer": map[string]any{"type": "NFC"},
 		"pre_tokenizer": map[string]any{"type": "Sequence", "pretokenizers": []any{
-			map[string]any{"type": "Split", "behavior": "Isolated", "invert": false, "pattern": map[string]any{"Regex": qwen2Text}}, level}},
+			map[string]any{"type": "Split", "behavior": "Isolated", "invert": false, "pattern": map[string]any{"Regex": qwenPattern}}, level}},
 		"post_processor": nil, "decoder": level,
 		"model": map[string]any{"type": "BPE", "vocab": vocab, "merges": merges, "byte_fallback": false, "unk_token": nil},
 	}
 }
-
-const qwen2Text = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
 func marshal(t testing.TB, v any) []byte {
 	t.Helper()

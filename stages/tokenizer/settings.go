@@ -6,16 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 )
 
 // settings is what tokenizer_config.json and chat_template.jinja say.
 type settings struct {
 	// tokens are the texts of bos_token, eos_token, pad_token and unk_token, where given.
 	tokens map[string]string
-	// addBOS: the class puts bos_token before a text whatever the post-processor says.
-	addBOS    bool
-	templates map[string]*chatTemplate // by name; the usual one is "default"
+	// Llama's classes put tokens around a text by these settings, whatever tokenizer.json says.
+	llama          bool
+	addBOS, addEOS bool
+	templates      map[string]*chatTemplate // by name; the usual one is "default"
 }
 
 // readSettings reads the files as far as they exist. Keys that only matter to Python are ignored.
@@ -62,16 +62,16 @@ func (s *settings) parse(data []byte) (map[string]string, error) {
 		}
 	}
 	var class string
-	var addBOS *bool
-	for key, dst := range map[string]any{"tokenizer_class": &class, "add_bos_token": &addBOS} {
-		if raw[key] == nil {
+	s.addBOS = true // unless it says otherwise
+	for key, dst := range map[string]any{"tokenizer_class": &class, "add_bos_token": &s.addBOS, "add_eos_token": &s.addEOS} {
+		if isNull(raw[key]) {
 			continue
 		}
 		if err := json.Unmarshal(raw[key], dst); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrFormat, key, err)
 		}
 	}
-	s.addBOS = strings.HasPrefix(class, "Llama") && addBOS != nil && *addBOS
+	s.llama = class == "LlamaTokenizer" || class == "LlamaTokenizerFast"
 	templates, err := templateSources(raw["chat_template"])
 	if err != nil {
 		return nil, fmt.Errorf("chat_template: %w", err)

@@ -3,17 +3,12 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/nikolalohinski/gonja/v2/builtins"
-	"github.com/nikolalohinski/gonja/v2/config"
-	"github.com/nikolalohinski/gonja/v2/exec"
-	"github.com/nikolalohinski/gonja/v2/loaders"
+	"openrs/stages/tokenizer/jinja"
 )
 
 // ErrNoTemplate is returned when a chat template is applied and the model folder has none.
@@ -29,10 +24,24 @@ type Message struct {
 	Extra map[string]any
 }
 
-// chatTemplate is compiled when it is first used: a template that this engine can't read must not
-// keep a model from being used without it.
+// chatTemplate is parsed when it is first used: a template that is broken must not keep a model from
+// being used without it.
 type chatTemplate struct {
-	compile func() (*exec.Template, error)
+	parse func() (*jinja.Template, error)
+}
+
+// Variables reads the extra variables of [Tokenizer.ApplyChatTemplate] from a JSON object such as
+// {"enable_thinking": false}, for a flag or a request.
+func Variables(text []byte) (map[string]any, error) {
+	v, err := jinja.Decode(text)
+	if err != nil {
+		return nil, fmt.Errorf("chat template variables: %w", err)
+	}
+	d, ok := v.(*jinja.Dict)
+	if !ok {
+		return nil, fmt.Errorf("chat template variables: expected a JSON object, found %.40s", text)
+	}
+	return d.Map(), nil
 }
 
 // HasChatTemplate reports whether there is a default chat template.
@@ -77,46 +86,38 @@ func (t *Tokenizer) ApplyChatTemplate(messages []Message, addGenerationPrompt bo
 	return tmpl.render(vars)
 }
 
-// newChatTemplate sets the engine up as the transformers library sets up Jinja: a block takes its line
-// with it (trim_blocks, lstrip_blocks), and no other template can be loaded.
+// ThoughtPrefix returns the end of a rendered prompt that belongs to the answer: from the model's <think> on,
+// where the template has written it and perhaps closed it again, else "". Rewards that look at the form of
+// an answer need it in front of the completion.
+func ThoughtPrefix(prompt string) string {
+	at := strings.LastIndex(prompt, "<think>")
+	if at < 0 {
+		return ""
+	}
+	inside, after, _ := strings.Cut(prompt[at+len("<think>"):], "</think>")
+	if strings.TrimSpace(inside+after) != "" {
+		return ""
+	}
+	return prompt[at:]
+}
+
 func newChatTemplate(name, source string) *chatTemplate {
-	return &chatTemplate{compile: sync.OnceValues(func() (tmpl *exec.Template, err error) {
-		defer asError(&err)
-		settings := config.New()
-		settings.TrimBlocks, settings.LeftStripBlocks = true, true
-		env := &exec.Environment{
-			Context:           exec.EmptyContext().Update(builtins.GlobalFunctions).Update(builtins.GlobalVariables),
-			Filters:           builtins.Filters,
-			Tests:             builtins.Tests,
-			ControlStructures: builtins.ControlStructures,
-			Methods:           builtins.Methods,
-		}
-		tmpl, err = exec.NewTemplate(name, settings, only{name, source}, env)
+	return &chatTemplate{parse: sync.OnceValues(func() (*jinja.Template, error) {
+		t, err := jinja.Parse(source)
 		if err != nil {
-			// The engine's message repeats the whole template; its last part says where and why.
-			return nil, fmt.Errorf("chat template %q: %w: %s", name, ErrFormat, lastCause(err, source))
+			return nil, fmt.Errorf("chat template %q: %w: %w", name, ErrFormat, err)
 		}
-		return tmpl, nil
+		return t, nil
 	})}
 }
 
-func (c *chatTemplate) render(vars map[string]any) (text string, err error) {
-	tmpl, err := c.compile()
+func (c *chatTemplate) render(vars map[string]any) (string, error) {
+	t, err := c.parse()
 	if err != nil {
 		return "", err
 	}
-	defer asError(&err)
-	var raised error
-	context := exec.NewContext(vars)
-	context.Set("raise_exception", func(message string) (string, error) {
-		if raised == nil {
-			raised = errors.New(message)
-		}
-		return "", raised
-	})
-	context.Set("strftime_now", func(format string) string { return strftime(time.Now(), format) })
-	text, err = tmpl.ExecuteToString(context)
-	if raised != nil {
+	text, err := t.Render(vars)
+	if raised := (*jinja.Raised)(nil); errors.As(err, &raised) {
 		return "", fmt.Errorf("chat template: %w", raised)
 	}
 	if err != nil {
@@ -124,53 +125,3 @@ func (c *chatTemplate) render(vars map[string]any) (text string, err error) {
 	}
 	return text, nil
 }
-
-// asError turns a panic of the template engine into an error: templates are input.
-func asError(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("chat template: %w: the engine failed: %v", ErrFormat, r)
-	}
-}
-
-// lastCause drops the template's own text from a message of the engine.
-func lastCause(err error, source string) string {
-	text := err.Error()
-	if i := strings.LastIndex(text, source); source != "" && i >= 0 {
-		text = strings.TrimLeft(text[i+len(source):], "': ")
-	}
-	return text
-}
-
-// strftime knows the directives that templates use for dates.
-func strftime(now time.Time, format string) string {
-	layouts := map[byte]string{'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'B': "January", 'b': "Jan", 'A': "Monday", 'a': "Mon",
-		'H': "15", 'I': "03", 'M': "04", 'S': "05", 'p': "PM"}
-	var out strings.Builder
-	for i := 0; i < len(format); i++ {
-		if format[i] != '%' || i+1 == len(format) {
-			out.WriteByte(format[i])
-			continue
-		}
-		i++
-		if layout, ok := layouts[format[i]]; ok {
-			out.WriteString(now.Format(layout))
-		} else {
-			out.WriteByte(format[i])
-		}
-	}
-	return out.String()
-}
-
-// only is a loader of one template: include and import find nothing else.
-type only struct{ name, source string }
-
-func (o only) Read(path string) (io.Reader, error) {
-	if path != o.name {
-		return nil, fmt.Errorf("a chat template can't load %q", path)
-	}
-	return strings.NewReader(o.source), nil
-}
-
-func (o only) Resolve(path string) (string, error) { return path, nil }
-
-func (o only) Inherit(string) (loaders.Loader, error) { return o, nil }

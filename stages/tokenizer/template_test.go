@@ -120,7 +120,7 @@ func TestBrokenTemplates(t *testing.T) {
 		"{% for x in %}":                `chat template "default"`,
 		"some text {% if a %}":          `chat template "default"`,
 		"{{ a | nofilter }}":            "nofilter",
-		"{% include '/etc/passwd' %}":   "can't load",
+		"{% include '/etc/passwd' %}":   `unknown tag "include"`,
 		"{{ messages[0].content.x() }}": "chat template",
 	} {
 		got, err := withTemplate(t, source).ApplyChatTemplate([]Message{{Role: "user", Content: "a"}}, false, nil)
@@ -147,4 +147,32 @@ func TestTemplateFromManyGoroutines(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestThoughtPrefix(t *testing.T) {
+	for prompt, want := range map[string]string{
+		"": "", "<|im_start|>assistant\n": "", "<｜Assistant｜><think>\n": "<think>\n", "a<think>": "<think>",
+		"<|im_start|>assistant\n<think>\n\n</think>\n\n": "<think>\n\n</think>\n\n", "say <think><|im_end|>\n<|im_start|>assistant\n": "",
+		"<think>x</think><think>\n": "<think>\n", "<think>\n</think>\nyes": "",
+	} {
+		if got := ThoughtPrefix(prompt); got != want {
+			t.Errorf("%q: expected %q, found %q", prompt, want, got)
+		}
+	}
+}
+
+func TestVariables(t *testing.T) {
+	vars, err := Variables([]byte(`{"enable_thinking": false, "tools": [{"b": 1, "a": 2}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := withTemplate(t, "{{ enable_thinking }}{{ tools | tojson }}").ApplyChatTemplate(nil, false, vars)
+	if want := `False[{"b": 1, "a": 2}]`; err != nil || got != want {
+		t.Errorf("expected %q, found %q, %v", want, got, err)
+	}
+	for _, bad := range []string{"", "[]", `"a"`, "{", "3"} {
+		if vars, err := Variables([]byte(bad)); err == nil || !strings.Contains(err.Error(), "chat template variables") {
+			t.Errorf("%s: found %v, %v", bad, vars, err)
+		}
+	}
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // ErrFormat marks a tokenizer file that is malformed or contradicts itself, ErrUnsupported one that
@@ -26,21 +24,13 @@ const (
 // Tokenizer is a byte-level BPE tokenizer with its chat template.
 type Tokenizer struct {
 	nfc    bool
-	steps  []step // pre-tokenizer
+	split  splitter // pre-tokenizer
 	bpe    *bpe
 	added  added
-	pieces []piece          // by id
-	ids    map[string]int32 // by the text in tokenizer.json: added tokens, then the vocabulary
-	before []int32          // what the post-processor puts around a text
+	vocab  *vocabulary
+	before []int32 // what the post-processor puts around a text
 	after  []int32
 	config settings
-}
-
-// piece is what a token id decodes to.
-type piece struct {
-	bytes   string
-	known   bool
-	special bool
 }
 
 // Load reads a tokenizer from the files of a model folder. tokenizer.json must exist. Errors name
@@ -63,8 +53,14 @@ func Load(fsys fs.FS) (*Tokenizer, error) {
 			return nil, fmt.Errorf("load tokenizer: %s: %w: %s: expected a token of %s, found %q", ConfigFile, ErrFormat, key, File, name)
 		}
 	}
-	if bos, ok := t.BOS(); ok && t.config.addBOS && len(t.before) == 0 {
-		t.before = []int32{bos}
+	if t.config.llama {
+		t.before, t.after = nil, nil
+		if bos, ok := t.BOS(); ok && t.config.addBOS {
+			t.before = []int32{bos}
+		}
+		if eos, ok := t.EOS(); ok && t.config.addEOS {
+			t.after = []int32{eos}
+		}
 	}
 	return t, nil
 }
@@ -76,13 +72,23 @@ func (t *Tokenizer) Encode(text string) []int32 {
 }
 
 // EncodeSpecial is [Tokenizer.Encode] with the tokens around it that the post-processor asks for, such
-// as <|begin_of_text|> in Llama 3.
+// as <|begin_of_text|> in Llama 3, or with the class LlamaTokenizerFast, add_bos_token and
+// add_eos_token. It is for plain text: a chat template writes these tokens itself, and encoding its
+// text in this way would double them.
 func (t *Tokenizer) EncodeSpecial(text string) []int32 {
 	return append(t.AppendEncode(slices.Clone(t.before), text), t.after...)
 }
 
 // AppendEncode appends the ids of a text to dst.
 func (t *Tokenizer) AppendEncode(dst []int32, text string) []int32 {
+	piece := func(piece string) { dst = t.bpe.append(dst, piece) }
+	normalized := func(part string, id int32) {
+		if id >= 0 {
+			dst = append(dst, id)
+			return
+		}
+		t.split(part, piece)
+	}
 	// Tokens marked "normalized" are looked for in the normalised text, the others in the text as it is.
 	t.added.raw.split(text, func(part string, id int32) {
 		if id >= 0 {
@@ -90,15 +96,9 @@ func (t *Tokenizer) AppendEncode(dst []int32, text string) []int32 {
 			return
 		}
 		if t.nfc {
-			part = norm.NFC.String(part)
+			part = nfc(part)
 		}
-		t.added.normalized.split(part, func(part string, id int32) {
-			if id >= 0 {
-				dst = append(dst, id)
-				return
-			}
-			splitPieces(t.steps, part, func(piece string) { dst = t.bpe.append(dst, piece) })
-		})
+		t.added.normalized.split(part, normalized)
 	})
 	return dst
 }
@@ -106,12 +106,11 @@ func (t *Tokenizer) AppendEncode(dst []int32, text string) []int32 {
 // ID returns the id of a token by its text as tokenizer.json spells it (added tokens first; a piece
 // of the vocabulary is spelt in the byte-level alphabet, so " the" is "Ġthe").
 func (t *Tokenizer) ID(token string) (int32, bool) {
-	id, ok := t.ids[token]
-	return id, ok
+	return t.vocab.spelled(token)
 }
 
 // VocabSize is one more than the largest token id. A model may have more rows than that.
-func (t *Tokenizer) VocabSize() int { return len(t.pieces) }
+func (t *Tokenizer) VocabSize() int { return len(t.vocab.spans) }
 
 // BOS returns the id of tokenizer_config.json's bos_token, false where there is none.
 func (t *Tokenizer) BOS() (int32, bool) { return t.named("bos_token") }
