@@ -19,6 +19,18 @@ const (
 	MetaSamples = "samples" // how many samples the row asks for
 )
 
+// Keys by which a row asks for a way of sampling, whatever the flags of the worker that samples it are.
+// So the problems of an evaluation are sampled alike by any number of workers.
+const (
+	MetaTemperature  = "sampling.temperature"
+	MetaTopP         = "sampling.top_p"
+	MetaTopK         = "sampling.top_k"
+	MetaMinP         = "sampling.min_p"
+	MetaMaxNewTokens = "sampling.max_new_tokens"
+	MetaSeed         = "sampling.seed"
+	MetaSystem       = "sampling.system" // the system message
+)
+
 // NumberSample returns p as a row that asks for one sample, with this number.
 func NumberSample(p schemas.Problem, sample int) schemas.Problem {
 	p.Metadata = maps.Clone(p.Metadata)

@@ -84,9 +84,8 @@ type part struct {
 
 type numbered struct {
 	schemas.Problem
+	asked
 	number int64 // in the stream, from 0
-	first  int32 // its first sample's number
-	count  int   // samples
 }
 
 // extend adds the samples of n to the last problem of p if they are further samples of it: a
@@ -94,7 +93,9 @@ type numbered struct {
 func (p *part) extend(n numbered) bool {
 	last := &p.problems[len(p.problems)-1]
 	_, counted := n.Metadata[stages.MetaSample]
-	if !counted || n.ProblemID != last.ProblemID || n.first != last.first+int32(last.count) {
+	next := last.asked
+	next.first, next.count = last.first+int32(last.count), n.count
+	if !counted || n.ProblemID != last.ProblemID || n.asked != next || n.Metadata[stages.MetaSystem] != last.Metadata[stages.MetaSystem] {
 		return false
 	}
 	last.count += n.count
@@ -246,7 +247,7 @@ func (w *Worker) accept(ctx context.Context, d *stages.Delivery) error {
 	for i, row := range rows {
 		number := d.First + int64(i)
 		n := numbered{Problem: row, number: number}
-		if n.first, n.count, err = samplesOf(row, w.Options.GroupSize); err != nil {
+		if n.asked, err = w.Options.asks(row); err != nil {
 			return fmt.Errorf("problems batch %s: %w", d.ID, err)
 		}
 		if last != nil && last.job == j && last.extend(n) {
@@ -275,9 +276,9 @@ func (w *Worker) start(ctx context.Context, p *part, out stages.Sink) error {
 		prompt, err := w.Prompter.Prompt(n.Problem)
 		if err == nil {
 			err = w.Engine.Add(engine.Request{
-				Prompt: prompt, Samples: n.count, MaxNewTokens: w.Options.MaxNewTokens, Stop: w.Options.Stop,
-				Temperature: w.Options.Temperature, TopK: w.Options.TopK, TopP: w.Options.TopP, MinP: w.Options.MinP,
-				Seed: w.Options.Seed, ProblemID: n.ProblemID, FirstSample: n.first,
+				Prompt: prompt, Samples: n.count, MaxNewTokens: n.maxNewTokens, Stop: w.Options.Stop,
+				Temperature: n.temperature, TopK: n.topK, TopP: n.topP, MinP: n.minP,
+				Seed: n.seed, ProblemID: n.ProblemID, FirstSample: n.first,
 				Tag: slot{part: p, index: i},
 			})
 		}
@@ -338,7 +339,7 @@ func (w *Worker) written(ctx context.Context, j *job) error {
 
 // rollouts are the rows of one group. A completion without a finish reason was never sampled.
 func (w *Worker) rollouts(p *part, n numbered, prompt []int32, completions []engine.Completion) []schemas.Rollout {
-	temperature := w.Options.Temperature
+	temperature := n.temperature
 	if temperature == 0 {
 		temperature = 1 // greedy sampling records log-probabilities at temperature 1
 	}
@@ -351,7 +352,7 @@ func (w *Worker) rollouts(p *part, n numbered, prompt []int32, completions []eng
 			Sample: n.first + int32(i), Step: p.step, PolicyVersion: max(0, w.version),
 			PromptIDs: prompt, CompletionIDs: c.Tokens, LogProbs: c.LogProbs,
 			Completion: w.Prompter.Tokenizer.Decode(c.Tokens, true), FinishReason: c.FinishReason,
-			Temperature: temperature, Seed: w.Options.Seed,
+			Temperature: temperature, Seed: n.seed,
 		}
 		if c.FinishReason == "" {
 			rows[i].FinishReason = schemas.FinishError

@@ -383,11 +383,3 @@ func TestNumberedSamples(t *testing.T) {
 		t.Errorf("batches that cut a problem's rows give\n%v\nwant\n%v", cut, whole)
 	}
 }
-
-func TestBadSampleNumbers(t *testing.T) {
-	for _, meta := range []map[string]string{{"sample": "x"}, {"sample": "-1"}, {"samples": "0"}, {"samples": "many"}} {
-		if _, _, err := samplesOf(schemas.Problem{ProblemID: "p", Metadata: meta}, 8); err == nil || !strings.Contains(err.Error(), "expected a whole number") {
-			t.Errorf("metadata %v: %v", meta, err)
-		}
-	}
-}
