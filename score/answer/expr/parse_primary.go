@@ -245,7 +245,8 @@ func (p *parser) based(text string) *node {
 
 var numberWords = map[string]int{"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "sixteen": 16}
 
-// scientific reads 1.5e3, written without spaces. Without a point in it, 2e-3 is a multiple of e.
+// scientific reads 1.5e3, written without spaces. Without a point in it, 2e-3 is a multiple of e; 1e-3 is not,
+// since nobody writes a single e with a one before it.
 func (p *parser) scientific(text string) *node {
 	k := 1
 	sign := ""
@@ -254,7 +255,7 @@ func (p *parser) scientific(text string) *node {
 		k++
 	}
 	exp := p.at(k)
-	if exp.kind != tokNumber || exp.space || strings.Contains(exp.text, ".") || sign != "" && !strings.Contains(text, ".") && len(exp.text) < 2 {
+	if exp.kind != tokNumber || exp.space || strings.Contains(exp.text, ".") || sign != "" && text != "1" && !strings.Contains(text, ".") && len(exp.text) < 2 {
 		return nil
 	}
 	if len(exp.text) > 5 {
