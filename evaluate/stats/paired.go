@@ -10,7 +10,7 @@ import (
 type Difference struct {
 	Mean     float64  // mean over problems of (b - a)
 	SE       float64  // its standard error, clustered by problem
-	Interval Interval // bootstrap percentile interval over problems
+	Interval Interval // Student's interval over problems
 	P        float64  // two-sided p-value of the sign-flip permutation test
 	Exact    bool     // P is from all sign patterns, not from a random sample of them
 	Problems int
@@ -29,10 +29,8 @@ func Compare(a, b []float64, opt Options) (Difference, error) {
 		d[i] = b[i] - a[i]
 	}
 	p, exact := SignFlip(d, opt)
-	return Difference{
-		Mean: Mean(d), SE: StandardError(d), Interval: Bootstrap(d, opt),
-		P: p, Exact: exact, Problems: len(d),
-	}, nil
+	e := MeanOf(d, opt)
+	return Difference{Mean: e.Mean, SE: e.SE, Interval: e.Interval, P: p, Exact: exact, Problems: len(d)}, nil
 }
 
 // exactUpTo is the number of non-zero differences up to which all sign
