@@ -22,6 +22,8 @@ type plot struct {
 	Whiskers       []whisker
 	Marks          []mark
 	Refs           []ref
+	Verticals      []float64 // grid lines
+	Texts          []note
 }
 
 type tick struct {
@@ -30,6 +32,11 @@ type tick struct {
 }
 
 type line struct{ Class, Path string }
+
+type note struct {
+	X, Y        float64
+	Class, Text string
+}
 
 type bar struct {
 	Class      string
@@ -70,7 +77,7 @@ func (s scale) At(v float64) float64 {
 
 // frame lays out an empty chart of a size.
 func frame(label string, w, h float64) plot {
-	return plot{Label: label, W: w, H: h, Left: 46, Right: w - 12, Top: 10, Bottom: h - 26}
+	return plot{Label: label, W: w, H: h, Left: 46, Right: w - 12, Top: 10, Bottom: h - 30}
 }
 
 func (p *plot) x(lo, hi float64) scale { return scale{lo, hi, p.Left, p.Right} }
@@ -159,4 +166,13 @@ func thin(points [][2]float64, n int) [][2]float64 {
 		out = append(out, p)
 	}
 	return out
+}
+
+// brief is a name that has room in a plot.
+func brief(name string, most int) string {
+	runes := []rune(name)
+	if len(runes) <= most {
+		return name
+	}
+	return string(runes[:most-1]) + "…"
 }

@@ -16,8 +16,16 @@ type panel struct {
 	Wide, Narrow plot
 }
 
+// mostSeries is for how many models there are colours; of more, only the first one has its own.
+const mostSeries = 6
+
 // series is the class that gives the i-th model its colour.
-func series(i int) string { return "s" + strconv.Itoa(i%6) }
+func (r *Report) series(i int) string {
+	if len(r.Models) > mostSeries {
+		i = min(i, 1)
+	}
+	return "s" + strconv.Itoa(i)
+}
 
 // curveSpec is how a metric is shown.
 type curveSpec struct {
@@ -204,10 +212,10 @@ func (r *Report) learning() *panel {
 				continue
 			}
 			if !known {
-				p.Refs = append(p.Refs, ref{series(i), y.At(float64(m.Accuracy.Mean)), m.Name + ", held out: " + percent(m.Accuracy.Mean)})
+				p.Refs = append(p.Refs, ref{r.series(i), y.At(float64(m.Accuracy.Mean)), m.Name + ", held out: " + percent(m.Accuracy.Mean)})
 				continue
 			}
-			p.point(i, x.At(at[i]), y, m.Accuracy, fmt.Sprintf("%s, held out: %s (%s)", m.Name, percent(m.Accuracy.Mean), span(m.Accuracy.CI95)))
+			p.point(r.series(i), x.At(at[i]), y, m.Accuracy, fmt.Sprintf("%s, held out: %s (%s)", m.Name, percent(m.Accuracy.Mean), span(m.Accuracy.CI95)))
 		}
 	}
 	if spec.percent {
@@ -236,15 +244,15 @@ func (r *Report) takenFrom() (steps []float64, known bool) {
 }
 
 // point marks an accuracy with its interval.
-func (p *plot) point(model int, x float64, y scale, e Estimate, title string) {
-	p.whisker(model, x, y, e, 6)
-	p.Marks = append(p.Marks, mark{"held " + series(model), x, y.At(float64(e.Mean)), 4.5, title})
+func (p *plot) point(class string, x float64, y scale, e Estimate, title string) {
+	p.whisker(class, x, y, e, 6)
+	p.Marks = append(p.Marks, mark{"held " + class, x, y.At(float64(e.Mean)), 4.5, title})
 }
 
-func (p *plot) whisker(model int, x float64, y scale, e Estimate, width float64) {
+func (p *plot) whisker(class string, x float64, y scale, e Estimate, width float64) {
 	if e.CI95[0].finite() && e.CI95[1].finite() {
 		p.Whiskers = append(p.Whiskers, whisker{
-			Class: series(model), X: x, Y1: y.At(float64(e.CI95[0])), Y2: y.At(float64(e.CI95[1])), CapL: x - width, CapR: x + width,
+			Class: class, X: x, Y1: y.At(float64(e.CI95[0])), Y2: y.At(float64(e.CI95[1])), CapL: x - width, CapR: x + width,
 		})
 	}
 }
@@ -259,8 +267,8 @@ func (r *Report) byLevel() *panel {
 			}
 		}
 	}
-	if len(names) == 0 {
-		return nil
+	if len(names) == 0 || len(r.Models) > 6 {
+		return nil // the table has them all
 	}
 	out := &panel{Title: "Accuracy by level", Wide: frame("Accuracy by level", 960, 300), Narrow: frame("Accuracy by level", 380, 260)}
 	for _, p := range []*plot{&out.Wide, &out.Narrow} {
@@ -270,7 +278,7 @@ func (r *Report) byLevel() *panel {
 		wide := min(group*0.7/float64(len(r.Models)), 64)
 		for g, name := range names {
 			centre := p.Left + (float64(g)+0.5)*group
-			p.XTicks = append(p.XTicks, tick{centre, name})
+			p.XTicks = append(p.XTicks, tick{centre, brief(name, 10)})
 			for i, m := range r.Models {
 				at := slices.IndexFunc(m.Levels, func(l Part) bool { return l.Name == name })
 				if at < 0 {
@@ -279,57 +287,9 @@ func (r *Report) byLevel() *panel {
 				l := m.Levels[at]
 				x := centre + (float64(i)-float64(len(r.Models))/2)*wide
 				top := y.At(float64(l.Accuracy.Mean))
-				p.Bars = append(p.Bars, bar{series(i), x + 1.5, top, wide - 3, p.Bottom - top,
+				p.Bars = append(p.Bars, bar{r.series(i), x + 1.5, top, wide - 3, p.Bottom - top,
 					fmt.Sprintf("%s, level %s: %s (%s), %d problems", m.Name, name, percent(l.Accuracy.Mean), span(l.Accuracy.CI95), l.Problems)})
-				p.whisker(i, x+wide/2, y, l.Accuracy, min(5, wide/4))
-			}
-		}
-	}
-	return out
-}
-
-// lengthChart draws how long the completions are: the share of them in each
-// of some 30 ranges of tokens.
-func (r *Report) lengthChart() *panel {
-	longest := 0
-	for _, m := range r.Models {
-		longest = max(longest, m.Lengths.Max)
-	}
-	if longest == 0 {
-		return nil
-	}
-	size := max(1, int(math.Ceil(float64(longest+1)/30)))
-	top := 0.0
-	outlines := make([][][2]float64, len(r.Models))
-	for i, m := range r.Models {
-		if len(m.lengths) == 0 {
-			continue
-		}
-		share := make([]float64, longest/size+1)
-		for _, n := range m.lengths {
-			share[n/size] += 1 / float64(len(m.lengths))
-		}
-		outlines[i] = append(outlines[i], [2]float64{0, 0})
-		for b, v := range share {
-			outlines[i] = append(outlines[i], [2]float64{float64(b * size), v}, [2]float64{float64((b + 1) * size), v})
-			top = max(top, v)
-		}
-		outlines[i] = append(outlines[i], [2]float64{float64(len(share) * size), 0})
-	}
-	unit := "one token"
-	if size > 1 {
-		unit = strconv.Itoa(size) + " tokens"
-	}
-	out := &panel{Title: "Length of completions", Note: "share of completions in each range of " + unit}
-	out.Wide, out.Narrow = frame("Length of completions", 960, 240), frame("Length of completions", 380, 240)
-	for _, p := range []*plot{&out.Wide, &out.Narrow} {
-		x, y := p.x(0, float64((longest/size+1)*size)), p.y(0, top*1.05)
-		p.XLabel = "tokens"
-		p.XTicks, p.YTicks = wholeTicks(x, int((p.Right-p.Left)/70)), ticks(y, 4, true)
-		for i, o := range outlines {
-			if o != nil {
-				d := path(o, x, y)
-				p.Lines = append(p.Lines, line{"area " + series(i), d}, line{"outline " + series(i), d})
+				p.whisker(r.series(i), x+wide/2, y, l.Accuracy, min(5, wide/4))
 			}
 		}
 	}

@@ -1,17 +1,18 @@
 package report
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 )
 
-//go:embed page.html style.css
+//go:embed page.html plots.html style.css browser.js
 var files embed.FS
 
 // rewardMeaning says what the built-in rewards measure, for readers of the
@@ -26,37 +27,47 @@ func rewardMeaning(name string) string {
 
 // page is what page.html shows.
 type page struct {
-	Title, Lead string
-	Style       template.CSS
-	Tiles       []tile
-	Models      []modelView
-	Head        [][]string // the headline table; its first row are titles
-	Compared    []comparison
-	Notes       []string
-	Learning    *panel
-	Levels      *panel
-	LevelTable  [][]string
-	Sources     [][]string
-	Lengths     *panel
-	Panels      []panel
-	More        []panel
-	Examples    []exampleGroup
-	Rewards     []rewardView
-	Settings    []Setting
-	Resamples   int
-	Seed        uint64
-	Seconds     string
+	Title, Lead    string
+	Style          template.CSS
+	Script         template.JS
+	Policy         string // Content-Security-Policy: this page's script runs, nothing else, and nothing is fetched
+	Sections       []modelView
+	Tiles          []tile
+	Models         []modelView
+	Head           [][]string // the headline table; its first row are titles
+	Forests        []forest
+	Differences    []forest
+	Pairs          [][]string
+	Selection      [][]string
+	SelectionNote  string
+	Stacks         []stack
+	StackKeys      []modelView
+	Outcomes       [][]string
+	Failures       [][]string
+	Figures        [][]string
+	Notes          []string
+	Learning       *panel
+	Levels         *panel
+	LevelTable     [][]string
+	Lengths        *panel
+	LengthTable    [][]string
+	Panels         []panel
+	More           []panel
+	Browser        browser
+	Packed         template.HTML // Browser.Data
+	Examples       []exampleGroup
+	Rewards        []rewardView
+	Settings       []Setting
+	Resamples      int
+	Seed           uint64
+	Seconds        string
+	Reference      string
+	Several, Tasks bool // more than one model, task
 }
 
 type tile struct{ Name, Value, Detail, Class string }
 
-type modelView struct {
-	Name, Class          string
-	Mean, Low, High      float64 // in percent, of the bar
-	HasMean, HasInterval bool
-}
-
-type comparison struct{ A, B, Difference, Interval, P, Problems, Left string }
+type modelView struct{ Name, Class string }
 
 type rewardView struct {
 	Name, Meaning string
@@ -64,15 +75,16 @@ type rewardView struct {
 }
 
 // WriteHTML writes the report as one page that refers to nothing outside of
-// itself and runs no script.
+// itself. Its only script shows the samples; without it the page shows the
+// examples instead.
 func (r *Report) WriteHTML(w io.Writer) error {
 	t, err := template.New("page.html").Funcs(template.FuncMap{
 		"px":     func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
-		"series": series,
+		"series": r.series,
 		"add":    func(a, b float64) float64 { return a + b },
 		"neg":    func(a float64) float64 { return -a },
 		"anchor": anchor,
-	}).ParseFS(files, "page.html")
+	}).ParseFS(files, "page.html", "plots.html")
 	if err != nil {
 		return fmt.Errorf("report page: %w", err)
 	}
@@ -80,8 +92,18 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("report page: %w", err)
 	}
-	p := r.page()
-	p.Style = template.CSS(style) // our own file, not the reader's data
+	script, err := files.ReadFile("browser.js")
+	if err != nil {
+		return fmt.Errorf("report page: %w", err)
+	}
+	p, err := r.page()
+	if err != nil {
+		return fmt.Errorf("report page: %w", err)
+	}
+	// Both are our own files, not the reader's data.
+	p.Style, p.Script = template.CSS(style), template.JS(script)
+	sum := sha256.Sum256(script)
+	p.Policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
 	return t.Execute(w, p)
 }
 
@@ -93,13 +115,16 @@ func anchor(p plot, t tick) string {
 	return "middle"
 }
 
-func (r *Report) page() page {
+func (r *Report) page() (page, error) {
 	p := page{
 		Title: r.Title, Lead: r.lead(), Head: r.headline(),
-		Learning: r.learning(), Levels: r.byLevel(), Lengths: r.lengthChart(),
+		Forests: r.forests(), Differences: r.differences(), Pairs: r.pairTable(), Selection: r.selectionTable(), SelectionNote: r.selectionNote(),
+		Outcomes: r.outcomeTable(), Failures: r.failureTable(), Figures: r.figureTable(),
+		Learning: r.learning(), Levels: r.byLevel(), Lengths: r.lengthChart(), LengthTable: r.lengthTable(),
 		LevelTable: r.partsTable("level", func(m Model) []Part { return m.Levels }),
-		Sources:    r.partsTable("source", func(m Model) []Part { return m.Sources }),
-		Examples:   r.examples, Settings: r.Settings, Resamples: r.resamples, Seed: r.Seed,
+		Tiles:      r.tiles(), Notes: r.allNotes(), Rewards: r.rewardViews(),
+		Examples: r.examples, Settings: r.Settings, Resamples: r.options.Resamples, Seed: r.Seed,
+		Reference: r.Models[0].Name, Several: len(r.Models) > 1, Tasks: len(r.tasks) > 1,
 	}
 	if p.Title == "" {
 		p.Title = "Evaluation report"
@@ -108,78 +133,33 @@ func (r *Report) page() page {
 		p.Seconds = duration(float64(r.Seconds))
 	}
 	p.Panels, p.More = panels(r.curves)
+	p.Stacks, p.StackKeys = r.stacks()
 	for i, m := range r.Models {
-		v := modelView{Name: m.Name, Class: series(i)}
-		if v.HasMean = m.Accuracy.Mean.finite(); v.HasMean {
-			v.Mean = 100 * float64(m.Accuracy.Mean)
-		}
-		if v.HasInterval = m.Accuracy.CI95[0].finite() && m.Accuracy.CI95[1].finite(); v.HasInterval {
-			v.Low, v.High = 100*float64(m.Accuracy.CI95[0]), 100*float64(m.Accuracy.CI95[1])
-		}
-		p.Models = append(p.Models, v)
-		for _, note := range m.notes() {
-			p.Notes = append(p.Notes, m.Name+": "+note)
+		p.Models = append(p.Models, modelView{m.Name, r.series(i)})
+	}
+	if p.Tasks {
+		for i, row := range p.Head { // the mean over tasks is in the plots
+			p.Head[i] = slices.Delete(row, 1, 2)
 		}
 	}
-	for _, c := range r.Paired {
-		v := comparison{A: c.A, B: c.B, Difference: points(c.Difference.Mean), Interval: signed(c.Difference.CI95),
-			P: pValue(c.P, c.PExact, r.resamples), Problems: strconv.Itoa(c.Problems)}
-		if c.OnlyA+c.OnlyB > 0 {
-			v.Left = fmt.Sprintf("%d and %d problems that only one of them has were not compared", c.OnlyA, c.OnlyB)
+	var err error
+	if p.Browser, err = r.browser(); err != nil {
+		return p, err
+	}
+	p.Packed = template.HTML(p.Browser.Data) // base64
+	for _, s := range []struct {
+		id, name string
+		there    bool
+	}{
+		{"scores", "Scores", len(p.Forests) > 0}, {"differences", "Differences", len(p.Differences) > 0}, {"outcomes", "Outcomes", len(p.Stacks) > 0},
+		{"lengths", "Lengths", p.Lengths != nil}, {"training", "Training", len(p.Panels) > 0 || p.Learning != nil}, {"samples", "Samples", p.Browser.Data != ""},
+		{"method", "Method", true},
+	} {
+		if s.there {
+			p.Sections = append(p.Sections, modelView{s.name, s.id})
 		}
-		p.Compared = append(p.Compared, v)
 	}
-	p.Tiles = r.tiles()
-	p.Rewards = r.rewardViews()
-	return p
-}
-
-// tiles are the few numbers at the top: the first and the last model and what
-// is between them.
-func (r *Report) tiles() []tile {
-	first, last := r.Models[0], r.Models[len(r.Models)-1]
-	accuracy := func(m Model, class string) tile {
-		return tile{m.Name, percent(m.Accuracy.Mean), "95 % interval " + span(m.Accuracy.CI95), class}
-	}
-	tiles := []tile{accuracy(first, series(0))}
-	if len(r.Models) > 1 {
-		d := r.Paired[len(r.Paired)-1]
-		tiles = append(tiles, accuracy(last, series(len(r.Models)-1)),
-			tile{"difference", points(d.Difference.Mean) + " points", signed(d.Difference.CI95) + ", " + pValue(d.P, d.PExact, r.resamples), "difference"})
-	}
-	samples := strconv.Itoa(last.SamplesPerProblem[1])
-	if last.SamplesPerProblem[0] != last.SamplesPerProblem[1] {
-		samples = fmt.Sprintf("%d to %d", last.SamplesPerProblem[0], last.SamplesPerProblem[1])
-	}
-	each := " samples each"
-	if samples == "1" {
-		each = " sample each"
-	}
-	return append(tiles, tile{"problems", strconv.Itoa(last.Problems), samples + each, "count"})
-}
-
-// lead says the result in words, and no more than the intervals allow.
-func (r *Report) lead() string {
-	if len(r.Models) == 1 {
-		m := r.Models[0]
-		if !m.Accuracy.Mean.finite() {
-			return "No completion was judged."
-		}
-		return fmt.Sprintf("%s answers %s of %d problems correctly.", m.Name, percent(m.Accuracy.Mean), m.Problems)
-	}
-	p := r.Paired[len(r.Paired)-1]
-	ci := p.Difference.CI95
-	amount := strings.TrimLeft(points(p.Difference.Mean), "+−")
-	switch {
-	case p.Problems == 0:
-		return fmt.Sprintf("%s and %s have no judged problem in common: they can't be compared.", p.A, p.B)
-	case !ci[0].finite() || ci[0] <= 0 && ci[1] >= 0:
-		return fmt.Sprintf("No detectable difference between %s and %s on %d problems.", p.A, p.B, p.Problems)
-	case p.Difference.Mean > 0:
-		return fmt.Sprintf("%s answers %s percentage points more of the %d problems correctly than %s.", p.B, amount, p.Problems, p.A)
-	default:
-		return fmt.Sprintf("%s answers %s percentage points fewer of the %d problems correctly than %s.", p.B, amount, p.Problems, p.A)
-	}
+	return p, nil
 }
 
 func (r *Report) rewardViews() []rewardView {

@@ -2,7 +2,6 @@ package report
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -39,7 +38,14 @@ func percent(n Number) string {
 	if !n.finite() {
 		return missing
 	}
-	return strconv.FormatFloat(100*float64(n), 'f', 1, 64) + " %"
+	return tenths(n) + " %"
+}
+
+// tenths is a share in per cent to one decimal. Halves go up whichever way the share was computed: a mean of
+// differences and a difference of means must not look different.
+func tenths(n Number) string {
+	v := 100 * float64(n)
+	return strconv.FormatFloat(math.Round(10*(v+math.Copysign(1e-9, v)))/10, 'f', 1, 64)
 }
 
 // span writes an interval of shares as 35.2 to 41.0.
@@ -47,7 +53,7 @@ func span(ci [2]Number) string {
 	if !ci[0].finite() || !ci[1].finite() {
 		return missing
 	}
-	return fmt.Sprintf("%.1f to %.1f", 100*float64(ci[0]), 100*float64(ci[1]))
+	return tenths(ci[0]) + " to " + tenths(ci[1])
 }
 
 // signed writes an interval of differences as +39.8 to +46.0.
@@ -63,7 +69,14 @@ func points(n Number) string {
 	if !n.finite() {
 		return missing
 	}
-	return strings.Replace(fmt.Sprintf("%+.1f", 100*float64(n)), "-", "−", 1)
+	switch s := tenths(n); {
+	case s == "-0.0":
+		return "−0.0"
+	case s[0] == '-':
+		return "−" + s[1:]
+	default:
+		return "+" + s
+	}
 }
 
 // compact writes a number with about three significant digits.

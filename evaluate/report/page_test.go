@@ -2,9 +2,12 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"math"
 	"os"
@@ -25,7 +28,29 @@ func pageOf(t testing.TB, r *Report) string {
 	return b.String()
 }
 
-var outside = regexp.MustCompile(`(?i)<script|<link[^>]+href="[^d]|src=|@import|url\(|https?://`)
+var outside = regexp.MustCompile(`(?i)<script[^>]+src|<link[^>]+href="[^d]|\ssrc=|@import|url\(|https?://`)
+
+// checkScripts makes sure that a page has only its own two scripts (samples and what shows them, when there are
+// samples), the second of which is the one that its policy allows.
+func checkScripts(t testing.TB, page string, samples bool) {
+	t.Helper()
+	want := 0
+	if samples {
+		want = 2
+	}
+	if n := strings.Count(strings.ToLower(page), "<script"); n != want {
+		t.Errorf("the page has %d scripts, want %d", n, want)
+	}
+	if !samples {
+		return
+	}
+	_, rest, _ := strings.Cut(page, "</script>\n<script>")
+	script, _, _ := strings.Cut(rest, "</script>")
+	sum := sha256.Sum256([]byte(script))
+	if len(script) < 1000 || !strings.Contains(html.UnescapeString(page), "script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") {
+		t.Errorf("the policy does not allow the page's script of %d bytes", len(script))
+	}
+}
 
 func TestPageIsSelfContained(t *testing.T) {
 	r := mustBuild(t, []Input{student(t, "before", 80, 4, 0.5, 0), student(t, "after", 80, 4, 0.95, 80)},
@@ -44,6 +69,7 @@ func TestPageIsSelfContained(t *testing.T) {
 			t.Errorf("%q is not in the page", want)
 		}
 	}
+	checkScripts(t, page, true)
 	if len(page) > 400<<10 {
 		t.Errorf("the page has %d KiB", len(page)>>10)
 	}
@@ -102,7 +128,8 @@ func TestTextsAreEscaped(t *testing.T) {
 		Title: evil, Metrics: metrics, Settings: []Setting{{evil, evil}}, Level: func(string, string) (string, bool) { return evil, true },
 	})
 	page := pageOf(t, r)
-	for _, tag := range []string{"<script", "<img", "</style><", "</pre></style>"} {
+	checkScripts(t, page, true)
+	for _, tag := range []string{"<script>alert", "<img", "</style><", "</pre></style>"} {
 		if strings.Contains(page, tag) {
 			t.Errorf("%q came through", tag)
 		}
@@ -278,7 +305,11 @@ func FuzzMetrics(f *testing.F) {
 
 func TestFailingWriter(t *testing.T) {
 	r := mustBuild(t, []Input{student(t, "m", 5, 1, 1, 0)}, Options{})
-	for name, write := range map[string]func(io.Writer) error{"json": r.WriteJSON, "text": r.WriteText, "html": r.WriteHTML} {
+	for name, write := range map[string]func(io.Writer) error{
+		"json": r.WriteJSON, "text": r.WriteText, "html": r.WriteHTML, "markdown": r.WriteMarkdown, "samples": r.WriteSamples,
+		"lighteval": func(w io.Writer) error { return r.WriteLighteval(w, 0) },
+		"details":   func(w io.Writer) error { return r.WriteDetails(w, 0, "synth") },
+	} {
 		if err := write(broken{}); err == nil {
 			t.Errorf("%s: the error of the writer was lost", name)
 		}

@@ -1,11 +1,17 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
 
 	"openrs/evaluate/benchmark"
 	"openrs/evaluate/stats"
 	"openrs/schemas"
+	"openrs/score/answer"
 )
 
 // Input is the scored rollouts of one model. Rows may be in any order; the
@@ -13,6 +19,26 @@ import (
 type Input struct {
 	Name string
 	Rows []schemas.Scored
+}
+
+// ByVersion takes each version of the policy in an input with several as a model of its own, called
+// NAME@VERSION, in order of version.
+func ByVersion(inputs []Input) []Input {
+	var out []Input
+	for _, in := range inputs {
+		rows := make(map[int64][]schemas.Scored)
+		for _, row := range in.Rows {
+			rows[row.PolicyVersion] = append(rows[row.PolicyVersion], row)
+		}
+		if len(rows) < 2 {
+			out = append(out, in)
+			continue
+		}
+		for _, version := range slices.Sorted(maps.Keys(rows)) {
+			out = append(out, Input{fmt.Sprintf("%s@%d", in.Name, version), rows[version]})
+		}
+	}
+	return out
 }
 
 // Setting is one line of the table of what was run, in the page.
@@ -32,6 +58,27 @@ type Options struct {
 	Metrics  []schemas.Metric // of the training run, for the curves
 	Settings []Setting
 
+	// Profile is how answers are found and compared when reasons are given; nil
+	// means the one that explains most of the recorded verdicts, for each model.
+	Profile *answer.Profile
+
+	// Date is the time of the evaluation in the names and the contents of the
+	// files that lighteval's readers look for. The zero value makes files whose
+	// names and contents are the same whenever they are written.
+	Date time.Time
+	// Suite comes before a task in these files, as in custom|aime24|0; empty
+	// means aime24|0, as lighteval writes since version 0.11.
+	Suite string
+	// Details asks for lighteval's detail files too: one row a problem.
+	Details bool
+	// Prompt turns the tokens of a prompt into text; nil leaves prompts out of
+	// the files of samples but for their tokens.
+	Prompt func(ids []int32) string
+
+	// PageText is how much text of completions the page holds, in bytes; 0
+	// means DefaultPageText, below 0 no samples at all.
+	PageText int
+
 	// Examples is how many problems of each kind (right, wrong, better,
 	// worse) the page shows; 0 means 2, below 0 none.
 	Examples int
@@ -50,29 +97,16 @@ type Report struct {
 	Seed     uint64    `json:"seed"`
 	Seconds  Number    `json:"seconds"`
 	Settings []Setting `json:"settings,omitempty"`
+	// Selection is what picking the best of several models is worth, when there
+	// are two or more besides the first.
+	Selection []Selection `json:"selection,omitempty"`
+	Notes     []string    `json:"notes,omitempty"` // what a reader must know about the rows behind the figures
 
-	resamples int
-	curves    []curve
-	examples  []exampleGroup
-}
-
-// Paired compares model B with model A on the problems that both answered.
-type Paired struct {
-	A          string     `json:"a"`
-	B          string     `json:"b"`
-	Difference Difference `json:"difference"` // accuracy of B minus that of A
-	P          Number     `json:"p_value"`    // two-sided sign-flip permutation test
-	PExact     bool       `json:"p_exact"`    // all sign patterns were tried
-	Problems   int        `json:"problems"`   // in both
-	OnlyA      int        `json:"only_a"`     // problems that only A has; not used
-	OnlyB      int        `json:"only_b"`     // problems that only B has; not used
-}
-
-// Difference is a mean difference with its uncertainty.
-type Difference struct {
-	Mean Number    `json:"mean"`
-	CI95 [2]Number `json:"ci95"` // bootstrap percentile interval over problems
-	SE   Number    `json:"se"`   // clustered by problem
+	options  Options
+	tasks    []string
+	answers  []*answers
+	curves   []curve
+	examples []exampleGroup
 }
 
 // Build computes the report of one or more models. The first is the one that
@@ -100,60 +134,54 @@ func Build(inputs []Input, opt Options) (*Report, error) {
 			return nil, fmt.Errorf("report: model name %q: want each model to have its own", in.Name)
 		}
 		names[in.Name] = true
-		all = append(all, gather(in))
+		a := gather(in)
+		a.judge(opt.Profile)
+		all = append(all, a)
 	}
 
 	draws := stats.Options{Seed: opt.Seed, Resamples: opt.Resamples}
 	r := &Report{
 		Title: opt.Title, Seed: opt.Seed, Seconds: Number(opt.Seconds), Settings: opt.Settings,
-		Models: []Model{}, Paired: []Paired{},
-		resamples: opt.Resamples,
-		curves:    curves(opt.Metrics),
-		examples:  chooseExamples(all, opt.Examples, opt.Seed),
+		Models: make([]Model, len(all)), Paired: []Paired{},
+		options: opt, tasks: tasksOf(all), answers: all,
+		curves:   curves(opt.Metrics),
+		examples: chooseExamples(all, opt.Examples, opt.Seed),
 	}
-	for _, a := range all {
-		r.Models = append(r.Models, a.model(draws, opt.Level))
+	var wg sync.WaitGroup
+	for i, a := range all {
+		wg.Go(func() { r.Models[i] = a.model(r.tasks, draws, opt.Level) })
 	}
+	wg.Wait()
 	for _, b := range all[1:] {
-		p, err := pair(all[0], b, draws)
+		p, err := pair(all[0], b, r.tasks, draws)
 		if err != nil {
 			return nil, err
 		}
 		r.Paired = append(r.Paired, p)
 	}
+	correct(r.Paired)
+	r.Selection = r.selection(draws)
+	r.Notes = r.notes()
 	return r, nil
 }
 
-// pair compares two models on the problems that both have.
-func pair(a, b *answers, draws stats.Options) (Paired, error) {
-	p := Paired{A: a.name, B: b.name}
-	var means [2][]float64
-	for _, id := range a.order {
-		mine, theirs := a.problems[id].right, []float64(nil)
-		if other := b.problems[id]; other != nil {
-			theirs = other.right
+// tasksOf are the tasks of all models: those of the table of benchmarks in its order, then others by
+// name.
+func tasksOf(all []*answers) []string {
+	known := benchmark.Names()
+	place := func(task string) int {
+		if i := slices.Index(known, task); i >= 0 {
+			return i
 		}
-		switch {
-		case len(mine) > 0 && len(theirs) > 0:
-			means[0] = append(means[0], stats.Mean(mine))
-			means[1] = append(means[1], stats.Mean(theirs))
-		case len(mine) > 0:
-			p.OnlyA++
-		}
+		return len(known)
 	}
-	p.Problems = len(means[0])
-	for _, id := range b.order {
-		if len(b.problems[id].right) > 0 {
-			p.OnlyB++
+	seen := make(map[string]bool)
+	for _, a := range all {
+		for _, p := range a.problems {
+			seen[p.task] = true
 		}
 	}
-	p.OnlyB -= p.Problems
-
-	d, err := stats.Compare(means[0], means[1], draws)
-	if err != nil {
-		return p, fmt.Errorf("report: %s against %s: %w", b.name, a.name, err)
-	}
-	p.Difference = Difference{Mean: Number(d.Mean), SE: Number(d.SE), CI95: [2]Number{Number(d.Interval.Lo), Number(d.Interval.Hi)}}
-	p.P, p.PExact = Number(d.P), d.Exact
-	return p, nil
+	return slices.SortedFunc(maps.Keys(seen), func(a, b string) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b))
+	})
 }

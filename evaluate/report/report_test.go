@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -154,7 +155,7 @@ func TestJSONFields(t *testing.T) {
 // The order in which rows come depends on who made them; the report must not.
 func TestOrderOfRowsDoesNotMatter(t *testing.T) {
 	write := func(shuffled bool) (json, html string) {
-		inputs := []Input{student(t, "before", 60, 4, 0.5, 0), student(t, "after", 60, 4, 0.9, 80)}
+		inputs := []Input{student(t, "before", 60, 16, 0.5, 0), student(t, "after", 60, 16, 0.9, 80)}
 		metrics := trainingMetrics(30)
 		if shuffled {
 			r := rand.New(rand.NewPCG(1, 1))
@@ -164,7 +165,7 @@ func TestOrderOfRowsDoesNotMatter(t *testing.T) {
 		}
 		r := mustBuild(t, inputs, Options{Seed: 5, Metrics: metrics})
 		var a, b bytes.Buffer
-		if err := errors.Join(r.WriteJSON(&a), r.WriteHTML(&b)); err != nil {
+		if err := errors.Join(r.WriteJSON(&a), r.WriteLighteval(&a, 1), r.WriteHTML(&b), r.WriteMarkdown(&b), r.WriteText(&b), r.WriteSamples(&b)); err != nil {
 			t.Fatal(err)
 		}
 		return a.String(), b.String()
@@ -175,7 +176,7 @@ func TestOrderOfRowsDoesNotMatter(t *testing.T) {
 		t.Error("report.json depends on the order of the rows")
 	}
 	if h1 != h2 {
-		t.Error("report.html depends on the order of the rows")
+		t.Error("the page, a table or the samples depend on the order of the rows")
 	}
 }
 
@@ -203,18 +204,18 @@ func TestMissingPieces(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := mustBuild(t, c.inputs, c.opt)
-			var js, text, html bytes.Buffer
-			if err := errors.Join(r.WriteJSON(&js), r.WriteText(&text), r.WriteHTML(&html)); err != nil {
+			var js, text, html, md, lighteval bytes.Buffer
+			if err := errors.Join(r.WriteJSON(&js), r.WriteText(&text), r.WriteHTML(&html), r.WriteMarkdown(&md), r.WriteLighteval(&lighteval, 0), r.WriteSamples(io.Discard)); err != nil {
 				t.Fatal(err)
 			}
-			if !json.Valid(js.Bytes()) {
-				t.Errorf("not JSON: %s", js.String())
+			if !json.Valid(js.Bytes()) || !json.Valid(lighteval.Bytes()) {
+				t.Errorf("not JSON: %s\n%s", js.String(), lighteval.String())
 			}
 			var back Report
 			if err := json.Unmarshal(js.Bytes(), &back); err != nil || len(back.Models) != len(c.inputs) {
 				t.Errorf("read back: %d models, %v", len(back.Models), err)
 			}
-			for form, s := range map[string]string{"text": text.String(), "page": html.String()} {
+			for form, s := range map[string]string{"text": text.String(), "page": withoutSamples(html.String()), "markdown": md.String()} {
 				if strings.Contains(s, "NaN") || strings.Contains(s, "Inf") || strings.Contains(s, "%!") || strings.Contains(s, "ZgotmplZ") {
 					t.Errorf("%s has a number that is none:\n%.3000s", form, s)
 				}
@@ -229,6 +230,15 @@ func TestMissingPieces(t *testing.T) {
 			t.Errorf("%d models %+v were accepted", len(bad), bad)
 		}
 	}
+}
+
+// withoutSamples is a page without the packed samples, whose characters spell anything, and the script.
+func withoutSamples(page string) string {
+	before, rest, found := strings.Cut(page, `<script type="application/octet-stream"`)
+	if !found {
+		return page
+	}
+	return before + rest[strings.LastIndex(rest, "</script>"):]
 }
 
 func TestUnevenAndUnjudgedAreSaid(t *testing.T) {
@@ -300,13 +310,17 @@ func TestSave(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := func() (out []string) {
-		entries, _ := os.ReadDir(dir)
-		for _, e := range entries {
-			out = append(out, e.Name())
-		}
+		_ = filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				path, err = filepath.Rel(dir, path)
+				out = append(out, path)
+			}
+			return err
+		})
 		return out
 	}
-	if got := names(); !reflect.DeepEqual(got, []string{"report.html", "report.json"}) {
+	want := []string{"report.html", "report.json", "report.md", "results/m/results_1970-01-01T00-00-00.000000.json", "samples.parquet"}
+	if got := names(); !reflect.DeepEqual(got, want) {
 		t.Errorf("files: %v", got)
 	}
 	path := filepath.Join(dir, "report.html")
@@ -316,7 +330,7 @@ func TestSave(t *testing.T) {
 	if err := r.Save(dir); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v, want an error with the path", err)
 	}
-	if got := names(); len(got) != 2 {
+	if got := names(); len(got) != len(want)-1 {
 		t.Errorf("a failed write left something behind: %v", got)
 	}
 }
@@ -325,7 +339,7 @@ func TestNumbersAsText(t *testing.T) {
 	nan := Number(math.NaN())
 	for _, c := range []struct{ got, want string }{
 		{percent(0.3814), "38.1 %"}, {percent(nan), "–"},
-		{points(-0.031), "−3.1"}, {points(0.5), "+50.0"},
+		{points(-0.031), "−3.1"}, {points(0.0375), "+3.8"}, {points(0.7 - 0.6625), "+3.8"}, {points(-0.0375), "−3.8"}, {percent(0.625 / 10), "6.3 %"}, {points(0.5), "+50.0"},
 		{compact(0), "0"}, {compact(0.12345), "0.123"}, {compact(33.62), "33.6"}, {compact(1234.6), "1235"}, {compact(0.0000149), "1.49e-5"}, {compact(2e7), "2e7"}, {compact(nan), "–"},
 		{pValue(0.0000999900009999, false, 10000), "p < 0.0001"}, {pValue(0.0002, false, 10000), "p = 0.0002"}, {pValue(0.25, true, 10000), "p = 0.250"}, {pValue(nan, true, 9), "–"},
 		{span([2]Number{0.352, 0.41}), "35.2 to 41.0"}, {signed([2]Number{-0.01, 0.41}), "−1.0 to +41.0"}, {span([2]Number{nan, nan}), "–"},

@@ -14,7 +14,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	b.WriteString(align(r.headline()))
 	for _, p := range r.Paired {
 		fmt.Fprintf(&b, "\n%s − %s: %s points, 95 %% interval %s, %s, %d problems\n",
-			p.B, p.A, points(p.Difference.Mean), signed(p.Difference.CI95), pValue(p.P, p.PExact, r.resamples), p.Problems)
+			p.B, p.A, points(p.Difference.Mean), signed(p.Difference.CI95), pValue(p.P, p.PExact, r.options.Resamples), p.Problems)
+		if c := p.Macro; c != nil {
+			fmt.Fprintf(&b, "  mean over %d tasks: %s points, 95 %% interval %s, %s\n",
+				len(p.Tasks), points(c.Difference.Mean), signed(c.Difference.CI95), pValue(c.P, c.PExact, r.options.Resamples))
+		}
 		if p.OnlyA+p.OnlyB > 0 {
 			fmt.Fprintf(&b, "  not compared: %d problems of %s and %d of %s that the other lacks\n", p.OnlyA, p.A, p.OnlyB, p.B)
 		}
@@ -25,28 +29,21 @@ func (r *Report) WriteText(w io.Writer) error {
 	if t := r.partsTable("source", func(m Model) []Part { return m.Sources }); t != nil {
 		b.WriteString("\n" + align(t))
 	}
-	for _, m := range r.Models {
-		for _, note := range m.notes() {
-			fmt.Fprintf(&b, "\n%s: %s\n", m.Name, note)
-		}
+	if len(r.tasks) > 1 && len(r.Paired) > 0 {
+		b.WriteString("\n" + align(r.pairTable()))
+	}
+	if t := r.failureTable(); t != nil {
+		t[0][0] = "no answer because"
+		b.WriteString("\n" + align(t))
+	}
+	if note := r.selectionNote(); note != "" {
+		b.WriteString("\n" + note + "\n")
+	}
+	for _, note := range r.allNotes() {
+		fmt.Fprintf(&b, "\n%s\n", note)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// notes say what a reader must know about the rows behind the figures.
-func (m Model) notes() []string {
-	var notes []string
-	if m.Unjudged > 0 {
-		notes = append(notes, fmt.Sprintf("%d rows were not judged and are in no figure of right and wrong (%d of them have no completion)", m.Unjudged, m.Failed))
-	}
-	if m.Repeated > 0 {
-		notes = append(notes, fmt.Sprintf("%d rows came twice and were counted once", m.Repeated))
-	}
-	if m.SamplesPerProblem[0] != m.SamplesPerProblem[1] {
-		notes = append(notes, fmt.Sprintf("problems have %d to %d samples; each problem counts once", m.SamplesPerProblem[0], m.SamplesPerProblem[1]))
-	}
-	return notes
 }
 
 // columns of the headline table. A column is left out when no model has a
@@ -57,16 +54,25 @@ type headColumn struct {
 }
 
 func (r *Report) headColumns() []headColumn {
-	cols := []headColumn{
+	var cols []headColumn
+	if len(r.tasks) > 1 {
+		cols = append(cols, headColumn{"mean over tasks", func(m Model) string {
+			if m.Macro == nil {
+				return missing
+			}
+			return estimateText(*m.Macro)
+		}})
+	}
+	cols = append(cols, []headColumn{
 		{"accuracy", func(m Model) string { return percent(m.Accuracy.Mean) }},
 		{"95 % interval", func(m Model) string { return span(m.Accuracy.CI95) }},
 		{"std. error", func(m Model) string {
 			if !m.Accuracy.SE.finite() {
 				return missing
 			}
-			return strconv.FormatFloat(100*float64(m.Accuracy.SE), 'f', 1, 64)
+			return tenths(m.Accuracy.SE)
 		}},
-	}
+	}...)
 	if k := r.largestK(); k > 1 {
 		key := strconv.Itoa(k)
 		cols = append(cols, headColumn{"pass@" + key, func(m Model) string {
@@ -121,14 +127,20 @@ func (r *Report) largestK() int {
 	return k
 }
 
-// majorityK is the k of the first model that has a maj@k.
+// majorityK is the largest k for which any model has a maj@k; "" without.
 func (r *Report) majorityK() string {
+	most := 0
 	for _, m := range r.Models {
-		for k := range m.MajAtK {
-			return k
+		for key := range m.MajAtK {
+			if n, err := strconv.Atoi(key); err == nil {
+				most = max(most, n)
+			}
 		}
 	}
-	return ""
+	if most == 0 {
+		return ""
+	}
+	return strconv.Itoa(most)
 }
 
 func (r *Report) headline() [][]string {
