@@ -45,6 +45,12 @@ func scoreRollouts(ctx context.Context, env *stages.Env) (err error) {
 	if err != nil {
 		return err
 	}
+	if env.RunName() != "" && env.String("in") == "" && env.String("out") == "" {
+		// All workers of an evaluation judge alike; a run without one has nothing to agree with.
+		if err := env.Agree(ctx, "evaluation", "profile"); err != nil {
+			return err
+		}
+	}
 	cfg := reward.Config{
 		Rewards: weights, Scale: env.String("scale-rewards"), GroupSize: env.Int("group-size"), Prefix: env.String("prefix"),
 		External: map[string]reward.Func{},

@@ -28,11 +28,12 @@ import (
 //
 // Keys are flag names; a list sets a flag several times. Flags on the command line win. A key in a
 // section that the command does not have, and a key in `common` that no command shares, is an error.
+// A key whose flag is a [NestedFlag] holds what the command likes; the command reads it by [Env.Nested].
 
 // sections are the commands a recipe may configure: all of them.
 var sections = []string{
-	"common", "curate", "curate-synth", "generate", "generate-bench", "generate-devices", "generate-logprobs", "generate-plan", "generate-serve", "generate-chat", "score", "score-verify",
-	"update", "update-bench", "update-plan", "update-sft", "evaluate-problems", "evaluate-report",
+	"common", "curate", "curate-steps", "curate-synth", "generate", "generate-bench", "generate-devices", "generate-logprobs", "generate-plan", "generate-serve", "generate-chat", "score", "score-verify",
+	"update", "update-bench", "update-export", "update-plan", "update-recipe", "update-sft", "evaluate-compare", "evaluate-problems", "evaluate-prompts", "evaluate-report", "evaluate-run", "evaluate-watch",
 }
 
 // sharedKeys are the flags that `common` may set; a command takes those that it has.
@@ -53,7 +54,7 @@ type Setting struct {
 func resolve(c *cli.Context, command string, flags []cli.Flag) ([]Setting, error) {
 	fromRecipe := map[string]bool{}
 	if path := c.String("config"); path != "" {
-		values, err := readRecipe(path, strings.ReplaceAll(command, " ", "-"), flagNames(flags))
+		values, err := readRecipe(path, strings.ReplaceAll(command, " ", "-"), flags)
 		if err != nil {
 			return nil, err
 		}
@@ -99,21 +100,22 @@ func flagNames(flags []cli.Flag) []string {
 }
 
 // readRecipe returns the values that the recipe at path sets for a command with these flags.
-func readRecipe(path, section string, flags []string) (map[string][]string, error) {
+func readRecipe(path, section string, flags []cli.Flag) (map[string][]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("recipe: %w", err)
 	}
 	defer f.Close()
-	values, err := parseRecipe(io.LimitReader(f, 1<<20), section, flags)
+	values, err := parseRecipe(io.LimitReader(f, 1<<20), section, flagNames(flags), nestedNames(flags)...)
 	if err != nil {
 		return nil, fmt.Errorf("recipe %s: %w", path, err)
 	}
 	return values, nil
 }
 
-// parseRecipe is readRecipe on a stream. Errors name the line.
-func parseRecipe(r io.Reader, section string, flags []string) (map[string][]string, error) {
+// parseRecipe is readRecipe on a stream. The value of a flag that is in nested is one text of YAML. Errors
+// name the line.
+func parseRecipe(r io.Reader, section string, flags []string, nested ...string) (map[string][]string, error) {
 	var root yaml.Node
 	dec := yaml.NewDecoder(r)
 	if err := dec.Decode(&root); err != nil {
@@ -141,13 +143,16 @@ func parseRecipe(r io.Reader, section string, flags []string) (map[string][]stri
 			if !slices.Contains(known, key) || key == "config" {
 				return fmt.Errorf("line %d: unknown key %q in section %s%s", line, key, name, suggest.From(key, known))
 			}
-			if !slices.Contains(flags, key) {
-				return nil // shared, but not by this command
+			if !slices.Contains(flags, key) || name == "common" && slices.Contains(nested, key) {
+				return nil // shared, but not by this command (curate's steps are not those of training)
 			}
 			if _, set := values[key]; set && name == "common" {
 				return nil // the command's own section wins
 			}
 			list, err := scalars(value)
+			if slices.Contains(nested, key) {
+				list, err = []string{nestedText(value)}, nil
+			}
 			if err != nil {
 				return fmt.Errorf("line %d: %s: %w", line, key, err)
 			}

@@ -8,7 +8,7 @@ import (
 )
 
 func TestParseRecipe(t *testing.T) {
-	flags := []string{"config", "run", "seed", "temperature", "reward"}
+	flags := []string{"config", "run", "seed", "temperature", "reward", "steps"}
 	for _, c := range []struct {
 		name, text string
 		want       map[string][]string
@@ -31,12 +31,16 @@ func TestParseRecipe(t *testing.T) {
 		{name: "twice", text: "score:\n  seed: 1\n  seed: 2\n", err: `line 3: "seed" is set twice`},
 		{name: "nested", text: "score:\n  seed: {a: 1}\n", err: "line 2: seed: expected a value"},
 		{name: "null", text: "score:\n  seed:\n", err: "line 2: seed: expected a value"},
+		{
+			name: "a flag with a nested value", text: "score:\n  steps: # in order\n    - a\n    - b: {x: [1, '2']}\n      c: |\n        two\n        lines\n",
+			want: map[string][]string{"steps": {`[a, {b: {x: [1, '2']}, c: "two\nlines\n"}]`}},
+		},
 		{name: "a list at the top", text: "- a\n", err: "line 1: expected keys and values"},
 		{name: "two documents", text: "score: {seed: 1}\n---\nscore: {seed: 2}\n", err: "one YAML document"},
 		{name: "not YAML", text: "score: [", err: "line 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := parseRecipe(strings.NewReader(c.text), "score", flags)
+			got, err := parseRecipe(strings.NewReader(c.text), "score", flags, "steps")
 			if c.err != "" {
 				if err == nil || !strings.Contains(err.Error(), c.err) {
 					t.Fatalf("error %v, want one with %q", err, c.err)
@@ -58,7 +62,7 @@ func FuzzRecipe(f *testing.F) {
 	f.Add("score: &x {seed: 1}\ngenerate: *x\n")
 	f.Add("a: b: c")
 	f.Fuzz(func(t *testing.T, text string) {
-		values, err := parseRecipe(strings.NewReader(text), "score", []string{"run", "seed", "reward"})
+		values, err := parseRecipe(strings.NewReader(text), "score", []string{"run", "seed", "reward"}, "reward")
 		if err != nil {
 			return
 		}

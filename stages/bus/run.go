@@ -78,6 +78,9 @@ func (b *Bus) Run(ctx context.Context, name string, o RunOptions) (*Run, error) 
 // Name of the run.
 func (r *Run) Name() string { return r.name }
 
+// MaxPayload is the largest message, with its headers, that the server accepts, in bytes.
+func (r *Run) MaxPayload() int64 { return r.bus.MaxPayload() }
+
 // ensure creates a stream, or checks the one that exists.
 func (r *Run) ensure(ctx context.Context, want jetstream.StreamConfig) error {
 	return r.bus.retry(ctx, "stream "+want.Name, func(ctx context.Context) error {
