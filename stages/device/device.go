@@ -168,7 +168,7 @@ type Backward interface {
 	// BiasGrad adds the sum of the rows of dy to db, 1 × Cols.
 	BiasGrad(db, dy Tensor)
 	// RMSNormBackward adds the gradient for x to dx (or sets it, without add; dx may then be dy) and
-	// that for w to dw.
+	// that for w to dw, which may be none.
 	RMSNormBackward(dx, dw, dy, x, w Tensor, eps float32, add bool)
 	// SwiGLUBackward sets dGateUp from dy. dGateUp may be gateUp.
 	SwiGLUBackward(dGateUp, dy, gateUp Tensor)
@@ -178,10 +178,14 @@ type Backward interface {
 	ScatterAddRows(dx, dy Tensor, rows []int32)
 	// LogProbsBackward sets dh (or adds to it, with add) and adds to dw, given dlogp (rows × 1), the
 	// gradient of the loss for each log-probability, and LogProbs' lse. dw is [vocabulary, hidden] and
-	// summed as in WeightGrad, with the data type of w.
+	// summed as in WeightGrad, with the data type of w; it may be none, where w is not trained.
 	LogProbsBackward(dh, dw, dlogp, lse, h Tensor, w Weight, targets []int32, temperature []float32, add bool)
 	// EmbedGrad adds row i of dy to row ids[i] of dTable, in order of i.
 	EmbedGrad(dTable, dy Tensor, ids []int32)
+	// Dropout sets y to x without some of its elements: a share rate of them is 0, the others are multiplied
+	// by 1/(1 − rate) (see [Dropout], where rows[i] is the number of row i). With add it adds that to y. It is
+	// its own reverse. y may be x without add.
+	Dropout(y, x Tensor, rate float32, seed uint64, rows []int32, add bool)
 }
 
 // Optimizing is what the optimizer needs.

@@ -98,6 +98,42 @@ func (d *Device) scatter(op, name string, dst, src device.Tensor, what string, i
 	})
 }
 
+// dropCost is the estimated nanoseconds that it takes to decide on an element and move it.
+const dropCost = 1.5
+
+// Dropout implements [device.Backward].
+func (d *Device) Dropout(y, x device.Tensor, rate float32, seed uint64, rows []int32, add bool) {
+	const op = "Dropout"
+	out, in := d.view(op, "y", y), d.view(op, "x", x)
+	if out.rows != in.rows || out.cols != in.cols || len(rows) != in.rows || !(rate >= 0 && rate < 1) {
+		mismatch(op, "y", y, "x", x, "rows", len(rows), "rate", rate)
+	}
+	rule := device.NewDropout(rate, seed)
+	d.pieces(in, dropCost, func(_ *worker, r, lo, hi int) {
+		number := rule.Row(rows[r])
+		to, from := out.row(r)[:hi], in.row(r)[:hi]
+		for c := lo; c < hi; c += 2 { // lo is even: pieces are
+			draw := device.DropoutDraw(number, c/2)
+			drop(to, from, c, uint32(draw), rule, add)
+			if c+1 < hi {
+				drop(to, from, c+1, uint32(draw>>32), rule, add)
+			}
+		}
+	})
+}
+
+// drop does one element, given its random bits.
+func drop(to, from []float32, c int, bits uint32, rule device.Dropout, add bool) {
+	v := float32(from[c] * rule.Scale) // rounded before it is added
+	if bits < rule.Threshold {
+		v = 0
+	}
+	if add {
+		v += to[c]
+	}
+	to[c] = v
+}
+
 // Scale implements [device.Optimizing].
 func (d *Device) Scale(t device.Tensor, s float32) {
 	m := d.view("Scale", "t", t)

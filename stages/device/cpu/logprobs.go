@@ -177,7 +177,8 @@ const gradBlock = 16 * logTile
 
 // LogProbsBackward implements [device.Backward]. For each chunk of the vocabulary it recomputes the
 // logits and makes dz = dlogp·(onehot − exp(z − lse))/temperature, adds dz·W to dh (so dh is the sum of
-// the chunks' products in order), and adds dzᵀ·h to dw, each element one chain over the rows.
+// the chunks' products in order), and adds dzᵀ·h to dw, unless that is none, each element one chain
+// over the rows.
 func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.Weight, targets []int32, temperature []float32, add bool) {
 	const op = "LogProbsBackward"
 	x := d.headOf(op, h, w, targets, temperature)
@@ -185,7 +186,10 @@ func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.
 	if !x.w.grad() {
 		panic("device: LogProbsBackward: the weight was made without grad")
 	}
-	gh, gw := d.view(op, "dh", dh), d.view(op, "dw", dw)
+	gh, gw := d.view(op, "dh", dh), matrix{rows: vocab, cols: in}
+	if !dw.IsZero() {
+		gw = d.view(op, "dw", dw)
+	}
 	if gh.rows != rows || gh.cols != in || gw.rows != vocab || gw.cols != in {
 		mismatch(op, "dh", dh, "dw", dw, "h", h, "w", shapeOf(x.w))
 	}
@@ -200,7 +204,7 @@ func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.
 		b1 := min(b0+gradBlock, rows)
 		hs := x.h.rowRange(b0, b1)
 		var packed []uint32
-		if x.w.dtype == device.BF16 {
+		if x.w.dtype == device.BF16 && !dw.IsZero() {
 			packed = d.packRight(hs)
 		}
 		for from := 0; from < vocab; from += device.VocabChunk {
@@ -218,6 +222,9 @@ func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.
 					d.backward(t, gh.from(r0, 0), gh.stride, d.operandOf(t, x.w, z, width, r1-r0, width), x.w, r1-r0, from, 0, panels(in), mode)
 				}
 			})
+			if dw.IsZero() {
+				continue
+			}
 			g, z := gw.rowRange(from, from+width), matrix{data: dz, rows: b1 - b0, cols: width, stride: width}
 			if packed != nil {
 				d.outerPacked(g, z, packed)

@@ -36,10 +36,13 @@ func (d *Device) inverseRMS(x []float32, eps float32) float32 {
 //
 //	dx = r·(w ⊙ dy) − x·(r³/n)·Σ(x ⊙ w ⊙ dy),    dw += Σ over rows of dy ⊙ (x·r)
 //
-// dw is split by columns, so that each is one chain over the rows.
+// dw, unless it is none, is split by columns, so that each is one chain over the rows.
 func (d *Device) RMSNormBackward(dx, dw, dy, x, w device.Tensor, eps float32, add bool) {
 	const op = "RMSNormBackward"
-	gx, gw := d.view(op, "dx", dx), d.view(op, "dw", dw)
+	gx, gw := d.view(op, "dx", dx), matrix{rows: 1, cols: x.Cols}
+	if !dw.IsZero() {
+		gw = d.view(op, "dw", dw)
+	}
 	gy, in, g := d.view(op, "dy", dy), d.view(op, "x", x), d.view(op, "w", w)
 	if gx.rows != in.rows || gx.cols != in.cols || gy.rows != in.rows || gy.cols != in.cols ||
 		g.rows != 1 || g.cols != in.cols || gw.rows != 1 || gw.cols != in.cols {
@@ -56,14 +59,16 @@ func (d *Device) RMSNormBackward(dx, dw, dy, x, w device.Tensor, eps float32, ad
 		}
 	})
 	// dw before dx, because dx may be dy.
-	sum := gw.row0()
-	d.columns(in.rows, in.cols, func(t *worker, lo, hi int) {
-		tmp := t.floats(hi - lo)
-		for r := range in.rows {
-			d.set.NormScale(tmp, in.row(r)[lo:hi], gy.row(r)[lo:hi], inv[r])
-			d.set.AddTo(sum[lo:hi], tmp)
-		}
-	})
+	if !dw.IsZero() {
+		sum := gw.row0()
+		d.columns(in.rows, in.cols, func(t *worker, lo, hi int) {
+			tmp := t.floats(hi - lo)
+			for r := range in.rows {
+				d.set.NormScale(tmp, in.row(r)[lo:hi], gy.row(r)[lo:hi], inv[r])
+				d.set.AddTo(sum[lo:hi], tmp)
+			}
+		})
+	}
 	scale := g.row0()
 	d.split(in.rows, 1, 5*rowCost, func(t *worker, lo, hi int) {
 		tmp := t.floats(in.cols)

@@ -146,3 +146,16 @@ func (d *Device) SwiGLUBackward(dGateUp, dy, gateUp device.Tensor) {
 	d.overQuads("swiglu_backward_f32", gy.rows, gy.cols, gin.addr, uint64(gin.stride), gy.addr, uint64(gy.stride),
 		in.addr, uint64(in.stride))
 }
+
+// Dropout implements [device.Backward].
+func (d *Device) Dropout(y, x device.Tensor, rate float32, seed uint64, rows []int32, add bool) {
+	const op = "Dropout"
+	out, in := d.view(op, "y", y), d.view(op, "x", x)
+	if out.rows != in.rows || out.cols != in.cols || len(rows) != in.rows || !(rate >= 0 && rate < 1) {
+		mismatch(op, "y", y, "x", x, "rows", len(rows), "rate", rate)
+	}
+	rule := device.NewDropout(rate, seed)
+	d.begin(op)
+	d.overQuads("dropout_f32", out.rows, out.cols, out.addr, uint64(out.stride), in.addr, uint64(in.stride),
+		d.ints(rows), rule.Seed, uint64(rule.Threshold), f32(rule.Scale), flag(add))
+}

@@ -139,7 +139,7 @@ func (d *Device) LogProbs(logp, lse, entropy, h device.Tensor, w device.Weight, 
 
 // LogProbsBackward implements [device.Backward]. For each chunk of the vocabulary it recomputes the logits and makes
 // dz = dlogp·(onehot − exp(z − lse))/temperature, adds dz·W to dh (so dh is the sum of the chunks' products in order), and
-// adds dzᵀ·h to dw, each element one chain over the rows.
+// adds dzᵀ·h to dw, unless that is none, each element one chain over the rows.
 func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.Weight, targets []int32, temperature []float32, add bool) {
 	const op = "LogProbsBackward"
 	x := d.headOf(op, h, w, targets, temperature)
@@ -147,7 +147,10 @@ func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.
 	if !x.w.grad {
 		panic("device: LogProbsBackward: the weight was made without grad")
 	}
-	gh, gw := d.view(op, "dh", dh), d.view(op, "dw", dw)
+	gh, gw := d.view(op, "dh", dh), matrix{rows: x.w.out, cols: in}
+	if !dw.IsZero() {
+		gw = d.view(op, "dw", dw)
+	}
 	if gh.rows != rows || gh.cols != in || gw.rows != x.w.out || gw.cols != in {
 		mismatch(op, "dh", dh, "dw", dw, "h", h, "w", shapeOf(x.w))
 	}
@@ -172,7 +175,9 @@ func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.
 			d.overQuads(kernel, z.rows, ld, to, uint64(ld), z.addr, uint64(z.stride), u32(z.cols), u32(first), gl.addr, uint64(gl.stride),
 				ls.addr, uint64(ls.stride), x.scale+at, x.targets+at)
 			d.productBackward(gh.part(r0, r1), dz, w, add || first > 0)
-			d.productGrad(gw.part(first, first+w.out), dz, &x.h, w.dtype)
+			if !dw.IsZero() {
+				d.productGrad(gw.part(first, first+w.out), dz, &x.h, w.dtype)
+			}
 		})
 	})
 }

@@ -43,7 +43,10 @@ func (d *Device) RMSNorm(y, x, w device.Tensor, eps float32) {
 //	dx = r·(w ⊙ dy) − x·(r³/n)·Σ(x ⊙ w ⊙ dy),    dw += Σ over rows of dy ⊙ (x·r)
 func (d *Device) RMSNormBackward(dx, dw, dy, x, w device.Tensor, eps float32, add bool) {
 	const op = "RMSNormBackward"
-	gx, gw := d.view(op, "dx", dx), d.view(op, "dw", dw)
+	gx, gw := d.view(op, "dx", dx), matrix{rows: 1, cols: x.Cols}
+	if !dw.IsZero() {
+		gw = d.view(op, "dw", dw)
+	}
 	gy, in, g := d.view(op, "dy", dy), d.view(op, "x", x), d.view(op, "w", w)
 	if gx.rows != in.rows || gx.cols != in.cols || gy.rows != in.rows || gy.cols != in.cols ||
 		g.rows != 1 || g.cols != in.cols || gw.rows != 1 || gw.cols != in.cols {
@@ -57,8 +60,10 @@ func (d *Device) RMSNormBackward(dx, dw, dy, x, w device.Tensor, eps float32, ad
 	d.normRows("rmsnorm_terms_f32", in.rows, in.cols, inverse, slope, gy.addr, uint64(gy.stride), in.addr, uint64(in.stride),
 		g.addr, u32(in.rows), u32(in.cols), f32(eps))
 	// dw before dx, because dx may be dy.
-	d.chainColumns("rmsnorm_weight_grad_f32", in.cols, gw.addr, gy.addr, uint64(gy.stride), in.addr, uint64(in.stride),
-		inverse, u32(in.rows), u32(in.cols))
+	if !dw.IsZero() {
+		d.chainColumns("rmsnorm_weight_grad_f32", in.cols, gw.addr, gy.addr, uint64(gy.stride), in.addr, uint64(in.stride),
+			inverse, u32(in.rows), u32(in.cols))
+	}
 	d.overQuads("rmsnorm_backward_f32", in.rows, in.cols, gx.addr, uint64(gx.stride), gy.addr, uint64(gy.stride),
 		in.addr, uint64(in.stride), g.addr, inverse, slope, flag(add))
 }

@@ -97,13 +97,16 @@ func bitsRows(w *twin) {
 
 func bitsRowsBackward(w *twin) {
 	scratch, norm, input := w.dense(1, 100).t[0], w.dense(1, 100).t[0], w.dense(maxBatch, 100).t[0]
-	gateUp := w.dense(maxBatch, 66).t[0]
+	gateUp, numbers := w.dense(maxBatch, 66).t[0], w.ids(maxBatch, 1<<30)
 	ops := []rowwise{
 		{"RMSNormBackward", 100, 100, func(d device.Device, dx, dy device.Tensor, from, to int) {
 			d.RMSNormBackward(dx, scratch, dy, input.RowRange(from, to), norm, 1e-6, true)
 		}},
 		{"SwiGLUBackward", 33, 66, func(d device.Device, dx, dy device.Tensor, from, to int) {
 			d.SwiGLUBackward(dx, dy, gateUp.RowRange(from, to))
+		}},
+		{"Dropout", 75, 75, func(d device.Device, y, x device.Tensor, from, to int) {
+			d.Dropout(y, x, 0.25, 3, numbers[from:to], true)
 		}},
 	}
 	for _, dtype := range w.dtypes {

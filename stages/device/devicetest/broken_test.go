@@ -39,6 +39,8 @@ var mistakes = map[string]string{
 	"LogProbs with a wrong entropy":           "values/LogProbs",
 	"LogProbs that takes 0 for nearly 0":      "values/LogProbs",
 	"AdamW without bias correction":           "values/Optimizing",
+	"Dropout by the place of the row":         "values/Dropout",
+	"Dropout that ignores add":                "values/Dropout",
 	"Embed that clamps ids":                   "shapes/Embed",
 	"MatMul that refuses without saying what": "shapes/MatMul",
 }
@@ -187,6 +189,16 @@ func (d *broken) LogProbs(logp, lse, entropy, h device.Tensor, w device.Weight, 
 	if d.is("LogProbs with a wrong entropy") && !entropy.IsZero() {
 		d.Scale(entropy, 1.001)
 	}
+}
+
+func (d *broken) Dropout(y, x device.Tensor, rate float32, seed uint64, rows []int32, add bool) {
+	if d.is("Dropout by the place of the row") {
+		rows = append([]int32{}, rows...)
+		for i := range rows {
+			rows[i] = int32(i)
+		}
+	}
+	d.Reference.Dropout(y, x, rate, seed, rows, add && !d.is("Dropout that ignores add"))
 }
 
 func (d *broken) AdamW(p, g, m, v device.Tensor, step device.AdamWStep) {

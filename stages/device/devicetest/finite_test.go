@@ -140,6 +140,17 @@ func TestFiniteDifferences(t *testing.T) {
 			}})
 	}
 
+	{
+		x, y, numbers := random(5, 7), zeros(5, 7), []int32{4, 1, 4, 0, -2}
+		cases = append(cases, finite{"Dropout", []device.Tensor{x}, y,
+			func() { d.Dropout(y, x, 0.4, 9, numbers, false) },
+			func(dy device.Tensor) []device.Tensor {
+				dx := zeros(5, 7)
+				d.Dropout(dx, dy, 0.4, 9, numbers, true)
+				return []device.Tensor{dx}
+			}})
+	}
+
 	values := func(x device.Tensor) []float32 {
 		v := make([]float32, x.Len())
 		if err := d.Download(v, x); err != nil {

@@ -69,7 +69,11 @@ func (d *Reference) BiasGrad(db, dy device.Tensor) {
 // s = Σ w·dy·x: dx = r·w·dy − x·r³·s/Cols.
 func (d *Reference) RMSNormBackward(dx, dw, dy, x, w device.Tensor, eps float32, add bool) {
 	const op = "RMSNormBackward"
-	gx, gw, out, in, scale := open(op, "dx", dx), open(op, "dw", dw), open(op, "dy", dy), open(op, "x", x), open(op, "w", w)
+	gx, out, in, scale := open(op, "dx", dx), open(op, "dy", dy), open(op, "x", x), open(op, "w", w)
+	gw := matrix{rows: 1, cols: in.cols, data: make([]float32, in.cols)}
+	if !dw.IsZero() {
+		gw = open(op, "dw", dw)
+	}
 	gx.want(in.rows, in.cols)
 	out.want(in.rows, in.cols)
 	gw.want(1, in.cols)
@@ -121,7 +125,13 @@ func (d *Reference) ScatterAddRows(dx, dy device.Tensor, rows []int32) {
 // dlogit[j] = dlogp·([j is the target] − p[j])/T.
 func (d *Reference) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.Weight, targets []int32, temperature []float32, add bool) {
 	const op = "LogProbsBackward"
-	m, gh, gw := weightOf(op, w), open(op, "dh", dh), open(op, "dw", dw)
+	m, gh := weightOf(op, w), open(op, "dh", dh)
+	gw := matrix{rows: m.out, cols: m.in, stride: m.in}
+	if dw.IsZero() {
+		gw.data = make([]float32, m.out*m.in)
+	} else {
+		gw = open(op, "dw", dw)
+	}
 	up, norm, in := open(op, "dlogp", dlogp), open(op, "lse", lse), open(op, "h", h)
 	check(m.grad, op, "the weight was made without grad")
 	in.want(in.rows, m.in)
@@ -159,6 +169,27 @@ func (d *Reference) EmbedGrad(dTable, dy device.Tensor, ids []int32) {
 	for r, id := range ids {
 		for c, y := range out.row(r) {
 			g.row(int(id))[c] += y
+		}
+	}
+}
+
+// Dropout implements [device.Backward].
+func (d *Reference) Dropout(y, x device.Tensor, rate float32, seed uint64, rows []int32, add bool) {
+	const op = "Dropout"
+	out, in := open(op, "y", y), open(op, "x", x)
+	out.want(in.rows, in.cols)
+	check(len(rows) == in.rows, op, "%d numbers of %d rows", len(rows), in.rows)
+	check(rate >= 0 && rate < 1, op, "a rate of %v", rate)
+	rule := device.NewDropout(rate, seed)
+	for r := range in.rows {
+		row := rule.Row(rows[r])
+		for c, v := range in.row(r) {
+			if uint32(device.DropoutDraw(row, c/2)>>(32*(c%2))) < rule.Threshold {
+				v = 0
+			} else {
+				v = float32(v * rule.Scale)
+			}
+			set(&out.row(r)[c], v, add)
 		}
 	}
 }

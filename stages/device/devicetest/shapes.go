@@ -94,6 +94,9 @@ func runShapes(t *testing.T, open func(t *testing.T) device.Device) {
 		{"RMSNormBackward", "weight", func(d device.Device, k kit) {
 			d.RMSNormBackward(k.t(2, 4), k.t(1, 4), k.t(2, 4), k.t(2, 4), k.t(1, 3), 1, false)
 		}},
+		{"RMSNormBackward", "shape of dw", func(d device.Device, k kit) {
+			d.RMSNormBackward(k.t(2, 4), k.t(1, 5), k.t(2, 4), k.t(2, 4), k.t(1, 4), 1, false)
+		}},
 		{"SwiGLUBackward", "columns", func(d device.Device, k kit) { d.SwiGLUBackward(k.t(2, 4), k.t(2, 4), k.t(2, 4)) }},
 		{"AttentionBackward", "shape of dk", func(d device.Device, k kit) {
 			d.AttentionBackward(k.t(3, 8), k.t(3, 8), k.t(3, 4), k.t(3, 8), k.t(3, 8), k.t(3, 2), k.t(3, 8), k.t(3, 4), k.t(3, 4), shape, []device.Segment{{Len: 3}})
@@ -103,6 +106,9 @@ func runShapes(t *testing.T, open func(t *testing.T) device.Device) {
 			d.LogProbsBackward(k.t(1, 4), k.t(4, 6), k.t(1, 1), k.t(1, 1), k.t(1, 4), k.w, []int32{1}, ones(1), false)
 		}},
 		{"EmbedGrad", "id", func(d device.Device, k kit) { d.EmbedGrad(k.t(6, 4), k.t(1, 4), []int32{6}) }},
+		{"Dropout", "shape", func(d device.Device, k kit) { d.Dropout(k.t(2, 4), k.t(2, 3), 0.1, 1, make([]int32, 2), false) }},
+		{"Dropout", "numbers of rows", func(d device.Device, k kit) { d.Dropout(k.t(2, 4), k.t(2, 4), 0.1, 1, make([]int32, 3), false) }},
+		{"Dropout", "everything", func(d device.Device, k kit) { d.Dropout(k.t(2, 4), k.t(2, 4), 1, 1, make([]int32, 2), false) }},
 		{"AdamW", "shape of m", func(d device.Device, k kit) {
 			d.AdamW(k.t(1, 4), k.t(1, 4), k.t(1, 5), k.t(1, 4), device.AdamWStep{T: 1})
 		}},

@@ -37,6 +37,7 @@ var values = map[string]func(*twin){
 	"SwiGLUBackward":    valuesSwiGLUBackward,
 	"AttentionBackward": valuesAttentionBackward,
 	"LogProbsBackward":  valuesLogProbsBackward,
+	"Dropout":           valuesDropout,
 	"Optimizing":        valuesOptimizing,
 }
 

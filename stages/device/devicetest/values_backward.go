@@ -49,6 +49,32 @@ func valuesRMSNormBackward(w *twin) {
 				d.RMSNormBackward(dy.t[s], dw.t[s], dy.t[s], x.t[s], scale.t[s], 0.01, false)
 			})
 			w.near("RMSNormBackward in place", dy, tolSum)
+			w.both(func(s int, d device.Device) {
+				d.RMSNormBackward(dx.t[s], device.Tensor{}, dy.t[s], x.t[s], scale.t[s], 0.01, false)
+			})
+			w.near("dx of RMSNormBackward alone", dx, tolSum)
+		}
+	}
+}
+
+// valuesDropout demands the very mask of the reference. Numbers of rows are any 32 bits.
+func valuesDropout(w *twin) {
+	for _, rows := range someRows {
+		numbers := make([]int32, rows)
+		for i := range numbers {
+			numbers[i] = int32(w.rng.Uint32())
+		}
+		for _, cols := range append(someSizes, 5000) {
+			x, y := w.tensor(rows, cols), w.tensor(rows, cols)
+			for _, rate := range []float32{0, 0.05, 0.5, 0.999} {
+				for _, add := range []bool{false, true} {
+					seed := w.rng.Uint64()
+					w.both(func(s int, d device.Device) { d.Dropout(y.t[s], x.t[s], rate, seed, numbers, add) })
+					w.near(shapeName("Dropout", rows, cols, rate, add), y, tolExact)
+				}
+			}
+			w.both(func(s int, d device.Device) { d.Dropout(x.t[s], x.t[s], 0.3, 7, numbers, false) })
+			w.near("Dropout in place", x, tolExact)
 		}
 	}
 }
@@ -118,6 +144,10 @@ func valuesLogProbsBackward(w *twin) {
 					w.near("dh "+name, dh, tolOf(dtype, tolSoft))
 					w.near("dw "+name, dw, tolOf(dtype, tolSoft))
 				}
+				w.both(func(s int, d device.Device) {
+					d.LogProbsBackward(dh.t[s], device.Tensor{}, dlogp.t[s], lse.t[s], h.t[s], m[s], targets, temp, false)
+				})
+				w.near(shapeName("dh of LogProbsBackward alone", dtype, vocab, rows), dh, tolOf(dtype, tolSoft))
 			}
 		}
 	}

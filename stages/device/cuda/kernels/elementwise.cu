@@ -114,3 +114,30 @@ KERNEL(THREADS) swiglu_backward_f32(u32 rows, i64 cols, float* dx, i64 lddx, con
   store4(dx, q.i, cols, dal, dg);
   store4(dx + cols, q.i, cols, dal, du);
 }
+
+// Output function of SplitMix64, and its increment: see Dropout in package device.
+#define GOLDEN 0x9e3779b97f4a7c15ul
+DEV u64 mix(u64 z) {
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ul;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebul;
+  return z ^ z >> 31;
+}
+
+// y = x without the elements whose random bits are below threshold, the others times scale; or adds that to y. A row's
+// number starts its generator, whose draws decide two columns each. y may be x.
+KERNEL(THREADS) dropout_f32(u32 rows, i64 cols, float* y, i64 ldy, const float* x, i64 ldx, const int* numbers, u64 seed,
+                            u32 threshold, float scale, u32 add) {
+  quad q;
+  if (!find_quad(q, rows, cols)) return;
+  bool al = aligned16(y, ldy);
+  y += q.row * ldy;
+  u64 row = mix(seed + GOLDEN * ((u64)(u32)numbers[q.row] + 1)), j = (u64)q.i / 2;
+  u64 lo = mix(row + GOLDEN * (j + 1)), hi = mix(row + GOLDEN * (j + 2));
+  u32 bits[4] = {(u32)lo, (u32)(lo >> 32), (u32)hi, (u32)(hi >> 32)};
+  float4 v = load4(x + q.row * ldx, q.i, cols, aligned16(x, ldx)) * scale;
+#pragma unroll
+  for (int k = 0; k < 4; k++)
+    if (bits[k] < threshold) v[k] = 0;
+  if (add) v += load4(y, q.i, cols, al);
+  store4(y, q.i, cols, al, v);
+}
