@@ -21,10 +21,13 @@ type Config struct {
 	// Hidden is the width of the residual stream, FFN that of the gated MLP, Vocab the number of rows
 	// of the embedding (which may exceed the tokenizer's vocabulary).
 	Hidden, Layers, Heads, KVHeads, HeadDim, FFN, Vocab int
-	// MaxPositions is the longest sequence the model was made for, in tokens.
+	// MaxPositions is the longest sequence the model was made for, in tokens; with yarn the length that
+	// it reaches.
 	MaxPositions int
 	// RopeTheta is the base of the rotary frequencies; RMSEps is added to the mean square in RMSNorm.
 	RopeTheta, RMSEps float64
+	// Rope says how the rotary frequencies are scaled, the zero value not at all.
+	Rope RopeScaling
 	// TieEmbeddings: the output head is the embedding. QKVBias: the q, k and v projections have
 	// biases (qwen2). QKNorm: each q and k head goes through RMSNorm before the rotation (qwen3).
 	TieEmbeddings, QKVBias, QKNorm bool
@@ -105,6 +108,11 @@ func configFromRaw(raw map[string]any) (Config, error) {
 		c.RopeTheta = rope.float("rope_theta", c.RopeTheta)
 		o.keep(rope.err)
 	}
+	rope, err := ropeScaling(&o, c.MaxPositions)
+	if err != nil {
+		return Config{}, err
+	}
+	c.Rope, c.MaxPositions = rope, rope.reach(c.MaxPositions)
 	// A missing count is the class's default, an explicit null means one for each query head.
 	c.KVHeads = c.Heads
 	if _, present := raw["num_key_value_heads"]; o.has("num_key_value_heads") {
@@ -164,25 +172,6 @@ func checkFeatures(o *object, kind string, arch architecture) error {
 	if f := o.float("partial_rotary_factor", 1); o.err == nil && f != 1 {
 		return unsupported("partial_rotary_factor", "1", f)
 	}
-	for _, key := range []string{"rope_scaling", "rope_parameters"} {
-		if !o.has(key) {
-			continue
-		}
-		rope := o.object(key)
-		typ := rope.str("rope_type", rope.str("type", "default"))
-		if rope.err == nil && typ != "default" {
-			return unsupported(key, `the type "default"`, typ)
-		}
-		if f := rope.float("partial_rotary_factor", 1); rope.err == nil && f != 1 {
-			return unsupported(key+".partial_rotary_factor", "1", f)
-		}
-		for inner, v := range rope.m {
-			if _, nested := v.(map[string]any); nested {
-				return unsupported(key, "one set of parameters for all layers", inner)
-			}
-		}
-		o.keep(rope.err)
-	}
 	for _, typ := range o.strings("layer_types") {
 		if typ != "full_attention" {
 			return unsupported("layer_types", `"full_attention" only`, typ)
@@ -232,6 +221,9 @@ func (c Config) Validate() error {
 		return bad("rms_norm_eps: expected a positive number, found %v", c.RMSEps)
 	case c.QKVBias != arch.qkvBias || c.QKNorm != arch.qkNorm:
 		return bad("%s has query/key/value biases %v and query/key norms %v, found %v and %v", c.Architecture, arch.qkvBias, arch.qkNorm, c.QKVBias, c.QKNorm)
+	}
+	if problem := c.Rope.check(); problem != "" {
+		return bad("rope_scaling: %s", problem)
 	}
 	for _, id := range c.EOS {
 		if id < 0 || int(id) >= c.Vocab {

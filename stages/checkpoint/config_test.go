@@ -69,8 +69,6 @@ func TestConfigRefusals(t *testing.T) {
 		{with("model_type", `"qwen3"`, "attention_bias", "true"), "attention_bias", ErrUnsupported},
 		{with("model_type", `"llama"`, "mlp_bias", "true"), "mlp_bias", ErrUnsupported},
 		{with("hidden_act", `"gelu"`), "hidden_act", ErrUnsupported},
-		{with("rope_scaling", `{"rope_type": "llama3", "factor": 8}`), `rope_scaling: expected the type "default", found llama3`, ErrUnsupported},
-		{with("rope_scaling", `{"type": "yarn"}`), "yarn", ErrUnsupported},
 		{with("rope_parameters", `{"full_attention": {"rope_theta": 1}}`), "rope_parameters", ErrUnsupported},
 		{with("quantization_config", `{"quant_method": "awq"}`), "awq", ErrUnsupported},
 		{with("partial_rotary_factor", "0.5"), "partial_rotary_factor", ErrUnsupported},

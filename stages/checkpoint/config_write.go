@@ -20,8 +20,15 @@ func (c Config) JSON() ([]byte, error) {
 	read, err := configFromRaw(out)
 	if err != nil || !c.sameFields(read) {
 		maps.Copy(out, c.fields())
+		if scaled := c.Rope.json(); scaled != nil {
+			out["rope_scaling"] = scaled
+		} else if out["rope_scaling"] != nil {
+			out["rope_scaling"] = nil
+		}
 		if _, ok := out["rope_parameters"].(map[string]any); ok {
-			out["rope_parameters"] = map[string]any{"rope_theta": c.RopeTheta, "rope_type": "default"}
+			rope := map[string]any{"rope_theta": c.RopeTheta, "rope_type": "default"}
+			maps.Copy(rope, c.Rope.json())
+			out["rope_parameters"] = rope
 		}
 	}
 	delete(out, "dtype") // its newer name, which would win over torch_dtype
@@ -68,11 +75,12 @@ func (c Config) sameFields(d Config) bool {
 		arch                                                         string
 		hidden, layers, heads, kv, headDim, ffn, vocab, maxPositions int
 		theta, eps                                                   float64
+		rope                                                         RopeScaling
 		tie, bias, norm                                              bool
 	}
 	pick := func(c Config) sizes {
 		return sizes{c.Architecture, c.Hidden, c.Layers, c.Heads, c.KVHeads, c.HeadDim, c.FFN, c.Vocab, c.MaxPositions,
-			c.RopeTheta, c.RMSEps, c.TieEmbeddings, c.QKVBias, c.QKNorm}
+			c.RopeTheta, c.RMSEps, c.Rope, c.TieEmbeddings, c.QKVBias, c.QKNorm}
 	}
 	return sameBOS && sameEOS && pick(c) == pick(d)
 }

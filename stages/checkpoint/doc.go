@@ -9,8 +9,8 @@
 // that travel as one blob; stages/atomicfile is the safe way to write a file with them.
 //
 // What a configuration means is decided here, once: defaults are those of the transformers library,
-// and whatever the model code does not implement (other architectures, scaled rotary embeddings,
-// sliding windows, quantised weights) is refused by name rather than ignored. What the tensors of an
+// and whatever the model code does not implement (other architectures, other ways to scale rotary
+// embeddings than linear, llama3 and yarn, sliding windows, quantised weights) is refused by name rather than ignored. What the tensors of an
 // architecture are called, and which shapes they must have, is the business of stages/model;
 // tokenizer files are that of stages/tokenizer, and are only carried along here.
 package checkpoint

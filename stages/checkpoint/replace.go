@@ -12,6 +12,18 @@ import (
 	"openrs/stages/atomicfile"
 )
 
+// AdapterFile is the configuration of an adapter's folder, as PEFT has it: see stages/adapter.
+const AdapterFile = "adapter_config.json"
+
+// WriteFolder writes a folder of the given files alone, as [Save] writes that of a model: a reader never sees
+// half of it, and what is there already is replaced if it looks like a model or an adapter.
+func WriteFolder(dir string, files []ExtraFile) error {
+	if err := writeFolder(dir, files); err != nil {
+		return fmt.Errorf("save %s: %w", dir, err)
+	}
+	return nil
+}
+
 // writeFolder writes files into a temporary folder beside dir and puts it in dir's place.
 func writeFolder(dir string, files []ExtraFile) error {
 	// A link stays a link: what it points to is replaced.
@@ -70,7 +82,7 @@ func fillFolder(dir string, files []ExtraFile) error {
 	return atomicfile.SyncDir(dir)
 }
 
-// checkReplaceable guards against a mistyped path: only what looks like a model folder is replaced.
+// checkReplaceable guards against a mistyped path: only what looks like the folder of a model or an adapter is replaced.
 func checkReplaceable(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -84,7 +96,7 @@ func checkReplaceable(dir string) error {
 		if e.IsDir() {
 			return fmt.Errorf("%s exists and has the folder %s in it: not replaced, expected a model folder or a new name", dir, e.Name())
 		}
-		model = model || e.Name() == ConfigFile
+		model = model || e.Name() == ConfigFile || e.Name() == AdapterFile
 	}
 	if !model {
 		return fmt.Errorf("%s exists and has no %s: not replaced, expected a model folder or a new name", dir, ConfigFile)

@@ -42,12 +42,13 @@ type SaveOptions struct {
 const defaultShardBytes = 5_000_000_000
 
 // Companions reads the files of a model folder that a trained copy of the model needs unchanged: the
-// tokenizer's, the chat template and the generation configuration, as far as they exist.
+// tokenizer's, the chat template, the generation configuration and the licence, as far as they exist.
 func Companions(fsys fs.FS) ([]ExtraFile, error) {
 	var files []ExtraFile
 	for _, name := range []string{
 		"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 		"vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json", GenerationFile,
+		"tokenizer.model", "LICENSE", "LICENSE.txt", "NOTICE", "USE_POLICY.md",
 	} {
 		data, err := fs.ReadFile(fsys, name)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -6,7 +6,7 @@ import (
 	"openrs/stages/device"
 )
 
-// Backward adds to the gradients those of Σ dlogp[i] · logp[i] for every parameter. dlogp has one entry a
+// Backward adds to the gradients those of Σ dlogp[i] · logp[i] for every parameter that is trained. dlogp has one entry a
 // prediction: the derivative of the loss for its log-probability. A pass can be used once; see [Pass].
 func (m *Model) Backward(p *Pass, dlogp []float32) error {
 	switch {
@@ -18,6 +18,7 @@ func (m *Model) Backward(p *Pass, dlogp []float32) error {
 		return fmt.Errorf("%w: %d gradients for %d predictions", ErrInput, len(dlogp), len(p.logp))
 	}
 	s := m.takeBackward(len(p.packed.IDs), len(p.packed.Rows))
+	m.reserve(len(p.packed.IDs), !m.opt.Recompute, m.dropping(p.packed) != nil)
 	if err := m.work.failed(); err != nil {
 		return err
 	}
@@ -25,12 +26,15 @@ func (m *Model) Backward(p *Pass, dlogp []float32) error {
 	for i := len(m.layers) - 1; i >= 0; i-- {
 		w, g, a := &m.layers[i], &m.grads.layers[i], p.layers[i]
 		if m.opt.Recompute {
+			a = m.recomputed(a.x, a.out).dropping(a.drop) // other calls may have been there meanwhile
 			m.attention(w, a, p.packed.Positions, m.packedAttention(p.packed))
 		}
 		m.mlpBackward(w, g, a, s)
-		m.attentionBackward(w, g, a, s, p.packed)
+		m.attentionBackward(w, g, a, s, p.packed, i == 0 && m.frozen())
 	}
-	m.dev.EmbedGrad(m.grads.embed, s.dx, p.packed.IDs)
+	if !m.frozen() {
+		m.dev.EmbedGrad(m.grads.embed, s.dx, p.packed.IDs)
+	}
 	p.layers = nil
 	return nil
 }
@@ -82,23 +86,26 @@ func (m *Model) mlpBackward(w *layerWeights, g *layerGrads, a acts, s backwardAc
 		h, gateUp := m.hidden(mid), m.gateUp(a, from, to)
 		act, dact := m.work.take("act", to-from, m.cfg.FFN), m.work.take("dact", to-from, m.cfg.FFN)
 		m.dev.RMSNorm(h, mid, w.postNorm, m.eps())
+		drop := a.drop.rows(from, to)
 		if a.gateUp.IsZero() {
-			m.dev.MatMul(gateUp, h, w.gateUp, device.Tensor{})
+			m.product(gateUp, h, &w.gateUp, device.Tensor{}, drop)
 		}
 		m.dev.SwiGLU(act, gateUp)
-		m.dev.WeightGrad(g.down, dx, act, m.opt.DType)
-		m.dev.MatMulBackward(dact, dx, w.down, false)
+		m.productBackward(dact, dx, act, &w.down, g.down, drop)
 		m.dev.SwiGLUBackward(gateUp, dact, gateUp)
-		m.dev.WeightGrad(g.gateUp, gateUp, h, m.opt.DType)
-		m.dev.MatMulBackward(dh, gateUp, w.gateUp, false)
+		m.productBackward(dh, gateUp, h, &w.gateUp, g.gateUp, drop)
 		m.dev.RMSNormBackward(dx, g.postNorm, dh, mid, w.postNorm, m.eps(), true)
 	})
 }
 
-// attentionBackward turns dx, the gradient of mid, into that of the block's x.
-func (m *Model) attentionBackward(w *layerWeights, g *layerGrads, a acts, s backwardActs, in *Packed) {
-	m.dev.WeightGrad(g.o, s.dx, a.attn, m.opt.DType)
-	m.dev.MatMulBackward(s.dattn, s.dx, w.o, false)
+// attentionBackward turns dx, the gradient of mid, into that of the block's x; not in the last block that is
+// gone through if nothing below it is trained.
+func (m *Model) attentionBackward(w *layerWeights, g *layerGrads, a acts, s backwardActs, in *Packed, last bool) {
+	if last && w.qkv.adapter == nil {
+		m.productBackward(device.Tensor{}, s.dx, a.attn, &w.o, g.o, a.drop)
+		return
+	}
+	m.productBackward(s.dattn, s.dx, a.attn, &w.o, g.o, a.drop)
 	q, kv := a.q.Cols, a.k.Cols
 	dv := s.dqkv.ColRange(q+kv, q+2*kv)
 	m.dev.AttentionBackward(s.dq, s.dk, dv, s.dattn, a.attn, a.lse, a.q, a.k, a.v, m.attentionShape(), in.Segments)
@@ -110,11 +117,14 @@ func (m *Model) attentionBackward(w *layerWeights, g *layerGrads, a acts, s back
 	}
 	h := m.hidden(a.x)
 	m.dev.RMSNorm(h, a.x, w.inputNorm, m.eps())
-	m.dev.WeightGrad(g.qkv, s.dqkv, h, m.opt.DType)
 	if !g.qkvBias.IsZero() {
 		m.dev.BiasGrad(g.qkvBias, s.dqkv)
 	}
-	m.dev.MatMulBackward(s.dh, s.dqkv, w.qkv, false)
+	if last {
+		m.productBackward(device.Tensor{}, s.dqkv, h, &w.qkv, g.qkv, a.drop)
+		return
+	}
+	m.productBackward(s.dh, s.dqkv, h, &w.qkv, g.qkv, a.drop)
 	m.dev.RMSNormBackward(s.dx, g.inputNorm, s.dh, a.x, w.inputNorm, m.eps(), true)
 }
 

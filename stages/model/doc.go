@@ -16,6 +16,11 @@
 // [Model.Params]; an optimizer sees nothing else. The matrices that run are packed copies of it in the
 // data type of the [Options], renewed by [Model.Repack].
 //
+// Adapters (lora.go, [LoRA]) add a product of two narrow matrices to that of a projection. They run in all three of
+// the above by the same code (lowrank.go); when training, they alone have masters and gradients, and the weights
+// under them only what the gradients pass through. [Model.Base] scores without them. [Merge] builds them into
+// weights that are to be written.
+//
 // Losses, sampling loops and optimizers are not here; neither is any arithmetic: that is the device's.
 // Start reading at model.go, then layer.go for the transformer itself.
 package model

@@ -14,7 +14,7 @@ func (m *Model) LogProbs(p *Packed) (logp, entropy []float32, err error) {
 	}
 	x := m.work.take("x", len(p.IDs), m.cfg.Hidden)
 	a := m.scratchActs(x)
-	m.reserve(x.Rows, false)
+	m.reserve(x.Rows, false, false)
 	out := m.takeScores(m.work, len(p.Rows))
 	if err := m.work.failed(); err != nil {
 		return nil, nil, err
@@ -45,7 +45,8 @@ func (p *Pass) LogProbs() []float32 { return p.logp }
 // Entropies are those of the distributions that the targets come from, in nats.
 func (p *Pass) Entropies() []float32 { return p.entropy }
 
-// Forward is [Model.LogProbs] for a [Model.Backward] that follows; the model must be made with Train.
+// Forward is [Model.LogProbs] for a [Model.Backward] that follows; the model must be made with Train. With
+// dropout ([LoRA]) the log-probabilities are not those of LogProbs.
 func (m *Model) Forward(p *Packed) (*Pass, error) {
 	if !m.opt.Train {
 		return nil, fmt.Errorf("forward: %w", ErrNotTraining)
@@ -53,9 +54,13 @@ func (m *Model) Forward(p *Packed) (*Pass, error) {
 	if err := m.prepare(p); err != nil {
 		return nil, err
 	}
+	if m.opt.LoRA != nil && m.opt.LoRA.Dropout > 0 && len(p.Numbers) != len(p.IDs) {
+		return nil, fmt.Errorf("%w: %d numbers for %d rows, which dropout goes by", ErrInput, len(p.Numbers), len(p.IDs))
+	}
 	m.pass++
 	pass := &Pass{number: m.pass, packed: p.clone()}
 	rows := len(p.IDs)
+	drop := m.dropping(pass.packed)
 	x := m.kept.keep("x", 0, rows, m.cfg.Hidden)
 	for i := range m.layers {
 		out := m.kept.keep("x", i+1, rows, m.cfg.Hidden)
@@ -64,11 +69,12 @@ func (m *Model) Forward(p *Packed) (*Pass, error) {
 		} else {
 			pass.layers = append(pass.layers, m.keptActs(i, x, out))
 		}
+		pass.layers[i].drop = drop
 		x = out
 	}
 	pass.final = x
 	pass.scores = m.takeScores(m.kept, len(p.Rows))
-	m.reserve(rows, !m.opt.Recompute)
+	m.reserve(rows, !m.opt.Recompute, drop != nil)
 	for _, pool := range []*pool{m.kept, m.work} {
 		if err := pool.failed(); err != nil {
 			return nil, err
@@ -82,6 +88,14 @@ func (m *Model) Forward(p *Packed) (*Pass, error) {
 	var err error
 	pass.logp, pass.entropy, err = m.download(pass.scores)
 	return pass, err
+}
+
+// dropping is what a forward pass of p drops before the adapters; nil: nothing.
+func (m *Model) dropping(p *Packed) *dropping {
+	if m.opt.LoRA == nil || m.opt.LoRA.Dropout == 0 {
+		return nil
+	}
+	return &dropping{rate: float32(m.opt.LoRA.Dropout), seed: p.Seed, numbers: p.Numbers}
 }
 
 // residual is the residual stream that enters block i, or leaves the last.
@@ -110,7 +124,7 @@ func (m *Model) prepare(p *Packed) error {
 	if err := p.check(m.cfg.Vocab); err != nil {
 		return err
 	}
-	return m.rope.reach(m.dev, p.Positions, m.cfg.HeadDim, m.cfg.RopeTheta, m.opt.MaxPositions)
+	return m.rope.reach(m.dev, p.Positions, m.cfg, m.opt.MaxPositions)
 }
 
 func (m *Model) packedAttention(p *Packed) core {

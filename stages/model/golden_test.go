@@ -349,7 +349,7 @@ func TestGoldenRoPE(t *testing.T) {
 		for _, p := range c.Positions {
 			last = max(last, p)
 		}
-		table := ropeTable(last+1, c.HeadDim, c.Theta)
+		table := ropeTable(last+1, checkpoint.Config{HeadDim: c.HeadDim, RopeTheta: c.Theta})
 		for i, p := range c.Positions {
 			row, name := table[p*c.HeadDim:(p+1)*c.HeadDim], fmt.Sprintf("theta %v position %d", c.Theta, p)
 			close64(t, "cosines: "+name, row[:c.HeadDim/2], c.Cos[i], 1e-7)

@@ -64,13 +64,13 @@ func (m *Model) Infer(b *Batch, c device.Cache) (device.Tensor, error) {
 	if err := b.check(m.cfg.Vocab, c.Config()); err != nil {
 		return none, err
 	}
-	if err := m.rope.reach(m.dev, b.Positions, m.cfg.HeadDim, m.cfg.RopeTheta, m.opt.MaxPositions); err != nil {
+	if err := m.rope.reach(m.dev, b.Positions, m.cfg, m.opt.MaxPositions); err != nil {
 		return none, err
 	}
 	n := len(b.LogitRows)
 	x := m.work.take("x", len(b.IDs), m.cfg.Hidden)
 	a := m.scratchActs(x)
-	m.reserve(x.Rows, false)
+	m.reserve(x.Rows, false, false)
 	last := m.work.take("last", n, m.cfg.Hidden)
 	logits := m.work.take("logits", n, m.cfg.Vocab)
 	if err := m.work.failed(); err != nil {

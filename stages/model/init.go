@@ -2,7 +2,7 @@ package model
 
 import (
 	"encoding/json"
-	"hash/fnv"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -37,6 +37,26 @@ func (d drawn) read(p Param, from int, dst []float32) error {
 	return nil
 }
 
+// drawnAdapter are random values of adapters.
+type drawnAdapter struct{ seed uint64 }
+
+func (d drawnAdapter) read(p Param, from int, dst []float32) error {
+	if _, isB, _ := Target(p.Name); isB {
+		clear(dst)
+		return nil
+	}
+	rng := rand.New(rand.NewPCG(d.seed, salt(p.Name)))
+	bound := 1 / math.Sqrt(float64(p.Shape[1]))
+	for i := range from + len(dst) {
+		if v := float32(bound * (2*rng.Float64() - 1)); i >= from {
+			dst[i-from] = v
+		}
+	}
+	return nil
+}
+
+func (drawnAdapter) bf16(Param, int, int, func([]byte)) bool { return false }
+
 func (drawn) bf16(Param, int, int, func([]byte)) bool { return false }
 
 func initializerRange(raw map[string]any) float64 {
@@ -54,9 +74,7 @@ const initBlock = 1 << 16
 
 // normal sets dst to the normal values, of mean 0, of p's elements from one on.
 func (d drawn) normal(dst []float32, p Param, from int) {
-	h := fnv.New64a()
-	h.Write([]byte(p.Name))
-	base, end := d.seed^h.Sum64(), from+len(dst)
+	base, end := d.seed^salt(p.Name), from+len(dst)
 	var next atomic.Int64
 	next.Store(int64(from / initBlock))
 	var wg sync.WaitGroup

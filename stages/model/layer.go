@@ -14,6 +14,7 @@ type acts struct {
 	mid    device.Tensor // the residual stream after attention
 	gateUp device.Tensor // rows × 2·ffn; a zero Tensor where it is not kept
 	out    device.Tensor // the residual stream that leaves
+	drop   *dropping     // what adapters do not see; nil: they see everything
 }
 
 // mlpRows is the number of rows that pass through the MLP at a time where gateUp is not kept: enough for
@@ -62,7 +63,7 @@ func (m *Model) block(w *layerWeights, a acts, positions []int32, attend core) {
 func (m *Model) attention(w *layerWeights, a acts, positions []int32, attend core) {
 	h := m.hidden(a.x)
 	m.dev.RMSNorm(h, a.x, w.inputNorm, m.eps())
-	m.dev.MatMul(a.qkv, h, w.qkv, w.qkvBias)
+	m.product(a.qkv, h, &w.qkv, w.qkvBias, a.drop)
 	q, kv := a.q.Cols, a.k.Cols
 	if m.cfg.QKNorm {
 		m.dev.Copy(a.q, a.qkv.ColRange(0, q))
@@ -76,7 +77,7 @@ func (m *Model) attention(w *layerWeights, a acts, positions []int32, attend cor
 	}
 	attend(a)
 	move(m.dev, a.mid, a.x)
-	m.dev.MatMulAdd(a.mid, a.attn, w.o)
+	m.productAdd(a.mid, a.attn, &w.o, a.drop)
 }
 
 // byHead is a dense rows × heads·headDim tensor with a head a row.
@@ -91,9 +92,9 @@ func (m *Model) mlp(w *layerWeights, a acts) {
 		h, act := m.hidden(mid), m.work.take("act", to-from, m.cfg.FFN)
 		gateUp := m.gateUp(a, from, to)
 		m.dev.RMSNorm(h, mid, w.postNorm, m.eps())
-		m.dev.MatMul(gateUp, h, w.gateUp, device.Tensor{})
+		m.product(gateUp, h, &w.gateUp, device.Tensor{}, a.drop.rows(from, to))
 		m.dev.SwiGLU(act, gateUp)
-		m.dev.MatMulAdd(a.out.RowRange(from, to), act, w.down)
+		m.productAdd(a.out.RowRange(from, to), act, &w.down, a.drop.rows(from, to))
 	})
 }
 
@@ -116,8 +117,9 @@ func (m *Model) gateUp(a acts, from, to int) device.Tensor {
 func (m *Model) hidden(x device.Tensor) device.Tensor { return m.work.take("h", x.Rows, x.Cols) }
 
 // reserve takes the scratch that a block needs, so that a lack of memory shows before anything runs.
-func (m *Model) reserve(rows int, keepsGateUp bool) {
+func (m *Model) reserve(rows int, keepsGateUp, drops bool) {
 	chunk := min(rows, m.chunk)
+	m.reserveAdapters(rows, drops)
 	m.work.take("h", rows, m.cfg.Hidden)
 	m.work.take("act", chunk, m.cfg.FFN)
 	if !keepsGateUp {

@@ -15,25 +15,13 @@ type TensorSource interface {
 	Tensor(name string) (checkpoint.Tensor, error)
 }
 
-// Load replaces all weights. Every tensor is checked before the first one is replaced: a missing one, a
+// Load replaces all weights; adapters stay as they are. Every tensor is checked before the first one is replaced: a missing one, a
 // wrong shape or type, and (when src can list its tensors) one that the model does not know are errors
 // that wrap [ErrTensors].
 func (m *Model) Load(src TensorSource) error {
-	tensors := stored{}
-	for _, p := range m.layout.params {
-		t, err := src.Tensor(p.Name)
-		switch {
-		case errors.Is(err, checkpoint.ErrNoTensor):
-			return fmt.Errorf("%w: %w", ErrTensors, err)
-		case err != nil:
-			return err
-		case !slices.Equal(t.Shape, p.Shape):
-			return fmt.Errorf("%w: %s has shape %v, expected %v", ErrTensors, p.Name, t.Shape, p.Shape)
-		}
-		if _, err := checkpoint.ParseDType(string(t.DType)); err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrTensors, p.Name, err)
-		}
-		tensors[p.Name] = t
+	tensors, err := pick(m.layout.params, src)
+	if err != nil {
+		return err
 	}
 	if l, ok := src.(interface{ Names() []string }); ok {
 		if err := m.checkExtra(l.Names()); err != nil {
@@ -43,27 +31,60 @@ func (m *Model) Load(src TensorSource) error {
 	return m.replace(tensors)
 }
 
+// pick takes the tensors of params from src and checks them.
+func pick(params []Param, src TensorSource) (stored, error) {
+	tensors := stored{}
+	for _, p := range params {
+		t, err := src.Tensor(p.Name)
+		switch {
+		case errors.Is(err, checkpoint.ErrNoTensor):
+			return nil, fmt.Errorf("%w: %w", ErrTensors, err)
+		case err != nil:
+			return nil, err
+		case !slices.Equal(t.Shape, p.Shape):
+			return nil, fmt.Errorf("%w: %s has shape %v, expected %v", ErrTensors, p.Name, t.Shape, p.Shape)
+		}
+		if _, err := checkpoint.ParseDType(string(t.DType)); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrTensors, p.Name, err)
+		}
+		tensors[p.Name] = t
+	}
+	return tensors, nil
+}
+
 // checkExtra names what a checkpoint has and the model does not use. Two kinds are harmless: the rotary
 // frequencies that old exporters wrote, and a copy of the embedding as head of a tied model.
 func (m *Model) checkExtra(names []string) error {
-	var extra []string
-	for _, name := range names {
-		switch {
-		case slices.ContainsFunc(m.layout.params, func(p Param) bool { return p.Name == name }):
-		case strings.HasSuffix(name, "rotary_emb.inv_freq"):
-		case name == "lm_head.weight" && m.cfg.TieEmbeddings:
-		default:
-			extra = append(extra, name)
-		}
-	}
+	extra := slices.DeleteFunc(unknown(m.layout.params, names), func(name string) bool {
+		return strings.HasSuffix(name, "rotary_emb.inv_freq") || name == "lm_head.weight" && m.cfg.TieEmbeddings
+	})
 	if len(extra) == 0 {
 		return nil
 	}
-	more := ""
-	if len(extra) > 3 {
-		more, extra = fmt.Sprintf(" and %d more", len(extra)-3), extra[:3]
+	return fmt.Errorf("%w: a %s model has no tensor %s", ErrTensors, m.cfg.Architecture, list(extra))
+}
+
+// unknown lists the names that are no parameter's.
+func unknown(params []Param, names []string) (extra []string) {
+	known := make(map[string]bool, len(params))
+	for _, p := range params {
+		known[p.Name] = true
 	}
-	return fmt.Errorf("%w: a %s model has no tensor %s%s", ErrTensors, m.cfg.Architecture, strings.Join(extra, ", "), more)
+	for _, name := range names {
+		if !known[name] {
+			extra = append(extra, name)
+		}
+	}
+	return extra
+}
+
+// list writes the first few names.
+func list(names []string) string {
+	more := ""
+	if len(names) > 3 {
+		more, names = fmt.Sprintf(" and %d more", len(names)-3), names[:3]
+	}
+	return strings.Join(names, ", ") + more
 }
 
 // stored are the values of a checkpoint, by name.

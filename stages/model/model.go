@@ -33,6 +33,9 @@ type Options struct {
 	Recompute bool
 	// MaxPositions bounds the length of a sequence; 0 is the configuration's.
 	MaxPositions int
+	// LoRA puts adapters on the weights, which then stay as they are: what Train trains, and keeps masters and
+	// gradients of, is the adapters alone. nil: none.
+	LoRA *LoRA
 }
 
 // Model is a transformer on a device. Like the device, it is owned by one goroutine.
@@ -42,6 +45,9 @@ type Model struct {
 	opt    Options
 	layout *layout
 
+	adapter *adapterLayout // nil: no adapters
+	bare    bool           // leave the adapters out: see Base
+
 	embed  device.Weight
 	head   device.Weight // embed itself when tied
 	norm   device.Tensor
@@ -50,7 +56,7 @@ type Model struct {
 
 	params  device.Buffer // Train: the masters
 	gradBuf device.Buffer // Train: the gradients
-	vectors device.Buffer // otherwise: norms and biases
+	vectors device.Buffer // norms and biases that are not trained
 
 	rope rope
 	work *pool  // scratch of any call
@@ -63,11 +69,11 @@ type Model struct {
 
 // layerWeights are one block's weights as the device uses them.
 type layerWeights struct {
-	qkv, o, gateUp, down                       device.Weight
+	qkv, o, gateUp, down                       matrix
 	inputNorm, qkvBias, qNorm, kNorm, postNorm device.Tensor
 }
 
-// layerGrads are the places of one block's gradients.
+// layerGrads are the places of one block's gradients; those of a frozen model are none.
 type layerGrads struct {
 	qkv, o, gateUp, down                       device.Tensor
 	inputNorm, qkvBias, qNorm, kNorm, postNorm device.Tensor
@@ -90,6 +96,13 @@ func New(dev device.Device, cfg checkpoint.Config, opt Options) (*Model, error) 
 	case opt.MaxPositions < 0 || opt.MaxPositions > cfg.MaxPositions:
 		return nil, fmt.Errorf("max positions: expected 1 to the configuration's %d, found %d", cfg.MaxPositions, opt.MaxPositions)
 	}
+	if opt.LoRA != nil {
+		l, err := opt.LoRA.Validate()
+		if err != nil {
+			return nil, err
+		}
+		opt.LoRA = &l
+	}
 	m := &Model{dev: dev, cfg: cfg, opt: opt, layout: newLayout(cfg), work: newPool(dev), kept: newPool(dev), chunk: mlpRows, loading: loadedValues}
 	if err := m.allocate(); err != nil {
 		m.Close()
@@ -98,16 +111,33 @@ func New(dev device.Device, cfg checkpoint.Config, opt Options) (*Model, error) 
 	return m, nil
 }
 
+// frozen reports whether the weights of the configuration have no masters: they are not trained.
+func (m *Model) frozen() bool { return !m.opt.Train || m.opt.LoRA != nil }
+
+// flat is the layout of what is trained; of a model that is not, of its adapters or else its weights.
+func (m *Model) flat() *layout {
+	if m.adapter != nil {
+		return &m.adapter.layout
+	}
+	return m.layout
+}
+
 func (m *Model) allocate() (err error) {
+	if m.opt.LoRA != nil {
+		m.adapter = newAdapterLayout(m.layout, *m.opt.LoRA)
+	}
 	if m.opt.Train {
-		if m.params, err = m.dev.Alloc(m.layout.total); err != nil {
+		if m.params, err = m.dev.Alloc(m.flat().total); err != nil {
 			return err
 		}
-		if m.gradBuf, err = m.dev.Alloc(m.layout.total); err != nil {
+		if m.gradBuf, err = m.dev.Alloc(m.flat().total); err != nil {
 			return err
 		}
-	} else if m.vectors, err = m.dev.Alloc(m.layout.vectors); err != nil {
-		return err
+	}
+	if m.frozen() {
+		if m.vectors, err = m.dev.Alloc(m.layout.vectors); err != nil {
+			return err
+		}
 	}
 	weight := func(s span, grad bool) device.Weight {
 		if err != nil {
@@ -119,7 +149,7 @@ func (m *Model) allocate() (err error) {
 		}
 		return w
 	}
-	l, train := m.layout, m.opt.Train
+	l, train := m.layout, m.opt.Train // the gradients of what is below go through every matrix
 	m.embed = weight(l.embed, train && m.cfg.TieEmbeddings)
 	if m.head = m.embed; !l.head.absent() {
 		m.head = weight(l.head, train)
@@ -127,11 +157,13 @@ func (m *Model) allocate() (err error) {
 	m.norm = m.vector(l.norm)
 	for _, s := range l.layers {
 		m.layers = append(m.layers, layerWeights{
-			qkv: weight(s.qkv, train), o: weight(s.o, train), gateUp: weight(s.gateUp, train), down: weight(s.down, train),
+			qkv: matrix{weight: weight(s.qkv, train)}, o: matrix{weight: weight(s.o, train)},
+			gateUp: matrix{weight: weight(s.gateUp, train)}, down: matrix{weight: weight(s.down, train)},
 			inputNorm: m.vector(s.inputNorm), qkvBias: m.vector(s.qkvBias), qNorm: m.vector(s.qNorm), kNorm: m.vector(s.kNorm), postNorm: m.vector(s.postNorm),
 		})
 	}
-	if train {
+	m.grads.layers = make([]layerGrads, len(l.layers))
+	if !m.frozen() {
 		m.grads = gradients{embed: m.grad(l.embed), norm: m.grad(l.norm), head: m.grad(l.embed)}
 		if !l.head.absent() {
 			m.grads.head = m.grad(l.head)
@@ -143,6 +175,9 @@ func (m *Model) allocate() (err error) {
 			})
 		}
 	}
+	if err == nil && m.opt.LoRA != nil {
+		err = m.allocateAdapters()
+	}
 	return err
 }
 
@@ -152,7 +187,7 @@ func (m *Model) vector(s span) device.Tensor {
 	switch {
 	case s.absent():
 		return device.Tensor{}
-	case m.opt.Train:
+	case !m.frozen():
 		return device.View(m.params, s.offset, 1, s.cols)
 	}
 	return device.View(m.vectors, s.vector, 1, s.cols)
@@ -165,15 +200,15 @@ func (m *Model) grad(s span) device.Tensor {
 	return device.View(m.gradBuf, s.offset, s.rows, s.cols)
 }
 
-// weights lists every packed matrix beside its span.
+// weights lists every packed matrix of the configuration beside its span.
 func (m *Model) weights(f func(w device.Weight, s span)) {
 	f(m.embed, m.layout.embed)
 	for i, w := range m.layers {
 		s := m.layout.layers[i]
-		f(w.qkv, s.qkv)
-		f(w.o, s.o)
-		f(w.gateUp, s.gateUp)
-		f(w.down, s.down)
+		f(w.qkv.weight, s.qkv)
+		f(w.o.weight, s.o)
+		f(w.gateUp.weight, s.gateUp)
+		f(w.down.weight, s.down)
 	}
 	if !m.layout.head.absent() {
 		f(m.head, m.layout.head)
@@ -194,6 +229,7 @@ func (m *Model) Close() {
 	m.work.free()
 	m.kept.free()
 	m.rope.free(m.dev)
+	m.freeAdapters()
 	m.weights(func(w device.Weight, _ span) {
 		if w != nil {
 			m.dev.FreeWeight(w)

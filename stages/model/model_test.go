@@ -65,7 +65,7 @@ func (d *short) NewWeight(out, in int, dtype device.DType, grad bool) (device.We
 // TestOutOfMemory lets every single allocation of a model's life fail: each is an error, not a panic,
 // and Close gives everything back.
 func TestOutOfMemory(t *testing.T) {
-	for _, opt := range []Options{{}, {Train: true}, {Train: true, Recompute: true}} {
+	for _, opt := range []Options{{}, {Train: true}, {Train: true, Recompute: true}, {Train: true, LoRA: &LoRA{Rank: 2, Alpha: 1, Dropout: 0.1}}, {LoRA: &LoRA{Rank: 2, Alpha: 1}}} {
 		failures := 0
 		for left := 0; ; left++ {
 			dev := &short{devicetest.NewReference().(*devicetest.Reference), left}
@@ -96,6 +96,11 @@ func life(dev device.Device, opt Options) error {
 	defer m.Close()
 	if err := m.Init(1); err != nil {
 		return err
+	}
+	if opt.LoRA != nil {
+		if err := m.InitAdapter(1); err != nil {
+			return err
+		}
 	}
 	groups := []Group{{Prompt: []int32{1, 2}, Completions: [][]int32{{3, 4, 5}, {6}}}}
 	p, err := Pack(groups, Whole(groups))
@@ -402,7 +407,11 @@ func TestStalePass(t *testing.T) {
 func TestPlan(t *testing.T) {
 	cfg := tiny("qwen3")
 	dev := &counting{Reference: devicetest.NewReference().(*devicetest.Reference)}
-	for _, opt := range []Options{{}, {Train: true}, {Train: true, Recompute: true}, {DType: device.BF16, Train: true}} {
+	for _, opt := range []Options{
+		{}, {Train: true}, {Train: true, Recompute: true}, {DType: device.BF16, Train: true},
+		{LoRA: &LoRA{Rank: 5, Alpha: 1}}, {Train: true, LoRA: &LoRA{Rank: 3, Alpha: 1, Targets: []string{"k_proj"}}},
+		{Train: true, LoRA: &LoRA{Rank: 9, Alpha: 1, Dropout: 0.1}}, {Train: true, Recompute: true, LoRA: &LoRA{Rank: 9, Alpha: 1, Dropout: 0.1}},
+	} {
 		dev.bytes = 0
 		m, err := New(dev, cfg, opt)
 		if err != nil {
@@ -410,13 +419,17 @@ func TestPlan(t *testing.T) {
 		}
 		load := Workload{Rows: 70, Predictions: 60, LogitRows: 3, Pages: 2, PerPage: testPage}
 		plan := Plan(cfg, opt, load)
-		if fixed := plan.Weights + plan.Masters + plan.Gradients; fixed != dev.bytes {
-			t.Errorf("%+v: planned %d bytes of weights, masters and gradients, took %d", opt, fixed, dev.bytes)
+		scratch := int64(0)
+		if opt.LoRA != nil {
+			scratch = int64(4 * m.adapter.widest * opt.LoRA.Rank) // counts as activations
+		}
+		if fixed := plan.Weights + plan.Masters + plan.Gradients; fixed != dev.bytes-scratch {
+			t.Errorf("%+v: planned %d bytes of weights, masters and gradients, took %d", opt, fixed, dev.bytes-scratch)
 		}
 		if err := m.Init(1); err != nil {
 			t.Fatal(err)
 		}
-		dev.bytes = 0
+		dev.bytes = scratch
 		c, err := m.NewCache(load.Pages, load.PerPage)
 		if err != nil {
 			t.Fatal(err)

@@ -20,6 +20,11 @@ type Packed struct {
 	Rows, Targets []int32
 	// Temperature divides the logits of each prediction; nil means 1 for all.
 	Temperature []float32
+	// Numbers and Seed decide what dropout drops of each row in Forward ([device.Dropout]): rows of the same
+	// number and seed lose the same. [Pack] numbers the rows of its groups one after another, so that a
+	// row's number does not depend on the pieces. nil will do where nothing is dropped.
+	Numbers []int32
+	Seed    uint64
 }
 
 // temperatures returns Temperature with nil filled in.
@@ -39,6 +44,7 @@ func (p *Packed) clone() *Packed {
 	return &Packed{
 		IDs: slices.Clone(p.IDs), Positions: slices.Clone(p.Positions), Segments: slices.Clone(p.Segments),
 		Rows: slices.Clone(p.Rows), Targets: slices.Clone(p.Targets), Temperature: slices.Clone(p.temperatures()),
+		Numbers: slices.Clone(p.Numbers), Seed: p.Seed,
 	}
 }
 

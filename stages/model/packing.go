@@ -35,10 +35,17 @@ func Whole(groups []Group) []Piece {
 // completion predicts nothing and has no row.
 func Pack(groups []Group, pieces []Piece) (*Packed, error) {
 	p := &Packed{}
+	number, counted := 0, 0 // the number of the first row of the group that is counted next
 	for _, piece := range pieces {
 		g, err := pieceOf(groups, piece)
 		if err != nil {
 			return nil, err
+		}
+		if counted > piece.Group {
+			number, counted = 0, 0
+		}
+		for ; counted < piece.Group; counted++ {
+			number += groups[counted].Rows()
 		}
 		if tokens(g) == 0 {
 			continue
@@ -46,7 +53,7 @@ func Pack(groups []Group, pieces []Piece) (*Packed, error) {
 		if len(g.Prompt) == 0 {
 			return nil, fmt.Errorf("%w: group %d has no prompt, so nothing predicts its first completion tokens", ErrInput, piece.Group)
 		}
-		p.group(g)
+		p.group(g, number, before(groups[piece.Group], piece.From))
 	}
 	return p, nil
 }
@@ -60,10 +67,21 @@ func pieceOf(groups []Group, p Piece) (Group, error) {
 	return g, nil
 }
 
-// group appends one prompt and its completions.
-func (p *Packed) group(g Group) {
+// before is how many rows the completions of g before one have.
+func before(g Group, completion int) int {
+	n := 0
+	for _, c := range g.Completions[:completion] {
+		n += max(0, len(c)-1)
+	}
+	return n
+}
+
+// group appends one prompt and its completions. The prompt's rows are numbered from one number on, and the
+// completions' follow, some others in between.
+func (p *Packed) group(g Group, number, others int) {
 	prompt := device.Segment{Row: len(p.IDs), Len: len(g.Prompt)}
-	p.rows(g.Prompt, 0)
+	p.rows(g.Prompt, 0, number)
+	number += len(g.Prompt) + others
 	p.Segments = append(p.Segments, prompt)
 	temperature := g.Temperature
 	if temperature == 0 {
@@ -74,7 +92,8 @@ func (p *Packed) group(g Group) {
 			continue
 		}
 		own := device.Segment{Row: len(p.IDs), Len: len(c) - 1, PrefixRow: prompt.Row, PrefixLen: prompt.Len}
-		p.rows(c[:own.Len], prompt.Len)
+		p.rows(c[:own.Len], prompt.Len, number)
+		number += own.Len
 		switch {
 		case own.Len == 0:
 		case len(g.Completions) == 1: // nothing to share: one plain sequence
@@ -94,10 +113,11 @@ func (p *Packed) group(g Group) {
 	}
 }
 
-func (p *Packed) rows(ids []int32, position int) {
+func (p *Packed) rows(ids []int32, position, number int) {
 	for i, id := range ids {
 		p.IDs = append(p.IDs, id)
 		p.Positions = append(p.Positions, int32(position+i))
+		p.Numbers = append(p.Numbers, int32(number+i))
 	}
 }
 

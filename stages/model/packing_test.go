@@ -20,17 +20,17 @@ func TestPack(t *testing.T) {
 		{"no completions", []Group{{Prompt: []int32{1, 2}}, {Prompt: []int32{3}, Completions: [][]int32{{}}}}, Packed{}},
 		{"one completion is one plain sequence", []Group{{Prompt: []int32{5, 6}, Completions: [][]int32{{7, 8, 9}}}}, Packed{
 			IDs: []int32{5, 6, 7, 8}, Positions: []int32{0, 1, 2, 3}, Segments: []device.Segment{{Len: 4}},
-			Rows: []int32{1, 2, 3}, Targets: []int32{7, 8, 9}, Temperature: []float32{1, 1, 1},
+			Rows: []int32{1, 2, 3}, Targets: []int32{7, 8, 9}, Temperature: []float32{1, 1, 1}, Numbers: []int32{0, 1, 2, 3},
 		}},
 		{"a shared prompt", []Group{{Prompt: []int32{5, 6}, Completions: [][]int32{{7, 8, 9}, {3}, {}, {4, 4}}, Temperature: 0.5}}, Packed{
 			IDs: []int32{5, 6, 7, 8, 4}, Positions: []int32{0, 1, 2, 3, 2},
 			Segments: []device.Segment{{Len: 2}, {Row: 2, Len: 2, PrefixLen: 2}, {Row: 4, Len: 1, PrefixLen: 2}},
-			Rows:     []int32{1, 2, 3, 1, 1, 4}, Targets: []int32{7, 8, 9, 3, 4, 4}, Temperature: []float32{.5, .5, .5, .5, .5, .5},
+			Rows:     []int32{1, 2, 3, 1, 1, 4}, Targets: []int32{7, 8, 9, 3, 4, 4}, Temperature: []float32{.5, .5, .5, .5, .5, .5}, Numbers: []int32{0, 1, 2, 3, 4},
 		}},
 		{"two groups", []Group{{Prompt: []int32{1}, Completions: [][]int32{{2}, {3}}}, {Prompt: []int32{4, 5}, Completions: [][]int32{{6, 7}, {8, 9}}}}, Packed{
 			IDs: []int32{1, 4, 5, 6, 8}, Positions: []int32{0, 0, 1, 2, 2},
 			Segments: []device.Segment{{Len: 1}, {Row: 1, Len: 2}, {Row: 3, Len: 1, PrefixRow: 1, PrefixLen: 2}, {Row: 4, Len: 1, PrefixRow: 1, PrefixLen: 2}},
-			Rows:     []int32{0, 0, 2, 3, 2, 4}, Targets: []int32{2, 3, 6, 7, 8, 9}, Temperature: []float32{1, 1, 1, 1, 1, 1},
+			Rows:     []int32{0, 0, 2, 3, 2, 4}, Targets: []int32{2, 3, 6, 7, 8, 9}, Temperature: []float32{1, 1, 1, 1, 1, 1}, Numbers: []int32{0, 1, 2, 3, 4},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -45,6 +45,32 @@ func TestPack(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestPackNumbers: a row has the same number whatever is packed with it.
+func TestPackNumbers(t *testing.T) {
+	groups := []Group{
+		{Prompt: []int32{1}, Completions: [][]int32{{2}, {3, 4, 5}}},
+		{Prompt: []int32{9}}, // nothing to predict: no rows
+		{Prompt: []int32{4, 5}, Completions: [][]int32{{6, 7}, {}, {8, 9, 1}, {2, 3}}},
+	}
+	for _, c := range []struct {
+		pieces []Piece
+		want   []int32
+	}{
+		{Whole(groups), []int32{0, 1, 2, 3, 4, 5, 6, 7, 8}},
+		{[]Piece{{Group: 2, To: 1}}, []int32{3, 4, 5}},
+		{[]Piece{{Group: 2, From: 1, To: 4}}, []int32{3, 4, 6, 7, 8}},
+		{[]Piece{{Group: 2, From: 3, To: 4}, {Group: 0, From: 1, To: 2}}, []int32{3, 4, 8, 0, 1, 2}},
+	} {
+		p, err := Pack(groups, c.pieces)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(p.Numbers, c.want) {
+			t.Errorf("%v: rows %v, want %v", c.pieces, p.Numbers, c.want)
+		}
 	}
 }
 

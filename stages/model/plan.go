@@ -6,8 +6,9 @@ import "openrs/stages/checkpoint"
 // device's own layouts come on top.
 type Memory struct {
 	Parameters  int   // number of parameters, no bytes
+	Trained     int   // number of those that are trained: of the adapters alone if there are any
 	Weights     int64 // packed matrices, norms and biases
-	Masters     int64 // float32 parameters; 0 without Train
+	Masters     int64 // float32 parameters that are trained; 0 without Train
 	Gradients   int64
 	Optimizer   int64 // two moments
 	Activations int64 // kept between Forward and Backward, and scratch
@@ -34,10 +35,27 @@ func Plan(cfg checkpoint.Config, opt Options, load Workload) Memory {
 	q, kv := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
 	m := Memory{Parameters: l.total}
 	m.Weights = int64(l.total-l.vectors) * int64(opt.DType.Bytes())
+	reduced, drops := 0, false
 	if opt.Train {
-		flat := int64(l.total) * f32
+		m.Trained = l.total
+	}
+	if opt.LoRA != nil {
+		if lora, err := opt.LoRA.Validate(); err == nil {
+			adapters := newAdapterLayout(l, lora)
+			m.Parameters += adapters.total
+			m.Weights += int64(adapters.total) * int64(opt.DType.Bytes())
+			m.Activations = int64(adapters.widest*lora.Rank) * f32
+			reduced, drops = adapters.most*lora.Rank, opt.Train && lora.Dropout > 0
+			if opt.Train {
+				m.Trained = adapters.total
+			}
+		}
+	}
+	if opt.Train {
+		flat := int64(m.Trained) * f32
 		m.Masters, m.Gradients, m.Optimizer = flat, flat, 2*flat
-	} else {
+	}
+	if !opt.Train || opt.LoRA != nil {
 		m.Weights += int64(l.vectors) * f32
 	}
 	rows, chunk := int64(load.Rows), int64(min(load.Rows, mlpRows))
@@ -49,6 +67,10 @@ func Plan(cfg checkpoint.Config, opt Options, load Workload) Memory {
 	block := int64(q+2*kv+q+cfg.Heads) + headNorm
 	values := rows*int64(cfg.Hidden) + chunk*int64(3*cfg.FFN) // h; gate, up and their product
 	values += int64(load.Predictions) * int64(2*cfg.Hidden+3)
+	values += rows * int64(reduced)
+	if drops {
+		values += max(rows*int64(max(cfg.Hidden, q)), chunk*int64(cfg.FFN))
+	}
 	if opt.Train {
 		layers := int64(cfg.Layers)
 		values += rows * (layers + 1) * int64(cfg.Hidden) // each layer's input
@@ -64,7 +86,7 @@ func Plan(cfg checkpoint.Config, opt Options, load Workload) Memory {
 	}
 	values += int64(load.LogitRows) * int64(cfg.Vocab+cfg.Hidden)
 	values += int64(max(1, min(max(load.Rows, minRope), maxPositions(cfg, opt)))) * int64(cfg.HeadDim)
-	m.Activations = values * f32
+	m.Activations += values * f32
 	m.Cache = int64(load.Pages) * int64(load.PerPage) * int64(2*kv*cfg.Layers) * f32
 	return m
 }

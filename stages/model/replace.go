@@ -29,7 +29,7 @@ type loader struct {
 	staging device.Buffer
 }
 
-// replace sets every parameter to what the source has for it and packs the matrices.
+// replace sets every parameter of the configuration to what the source has for it and packs the matrices.
 func (m *Model) replace(from source) error {
 	l := &loader{model: m, from: from}
 	l.packer, _ = m.dev.(device.RowPacker)
@@ -38,7 +38,7 @@ func (m *Model) replace(from source) error {
 			m.dev.Free(l.staging)
 		}
 	}()
-	if m.opt.Train {
+	if !m.frozen() {
 		if err := m.layout.spans(func(s span) error {
 			return l.upload(s, 0, s.rows, device.View(m.params, s.offset, s.rows, s.cols))
 		}); err != nil {
@@ -69,13 +69,16 @@ func (l *loader) rows(s span) int {
 
 // pack replaces a matrix.
 func (l *loader) pack(w device.Weight, s span) error {
-	step := l.rows(s)
-	if l.packer == nil {
+	step, packer := l.rows(s), l.packer
+	if l.model.opt.Train && !(s.offset == l.model.layout.embed.offset && !l.model.cfg.TieEmbeddings) {
+		packer = nil // a weight with grad is packed as a whole
+	}
+	if packer == nil {
 		step = s.rows
 	}
 	for r := 0; r < s.rows; r += step {
 		to := min(s.rows, r+step)
-		if l.packRaw(w, s, r, to) {
+		if packer != nil && l.packRaw(w, s, r, to) {
 			continue
 		}
 		t, err := l.stage(to-r, s.cols)
@@ -85,8 +88,8 @@ func (l *loader) pack(w device.Weight, s span) error {
 		if err := l.upload(s, r, to, t); err != nil {
 			return err
 		}
-		if l.packer != nil {
-			l.packer.PackRows(w, r, t)
+		if packer != nil {
+			packer.PackRows(w, r, t)
 		} else {
 			l.model.dev.Pack(w, t)
 		}
@@ -112,7 +115,7 @@ func (l *loader) stage(rows, cols int) (device.Tensor, error) {
 // packRaw packs rows [r0, r1) straight from a checkpoint's bfloat16 values, or reports that it can't: they
 // are of another type, here or there, or the device does not take them.
 func (l *loader) packRaw(w device.Weight, s span, r0, r1 int) bool {
-	if l.packer == nil || w.DType() != device.BF16 {
+	if w.DType() != device.BF16 {
 		return false
 	}
 	l.raw = l.raw[:0]
