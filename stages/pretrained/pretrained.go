@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
+	"openrs/stages/adapter"
 	"openrs/stages/checkpoint"
 	"openrs/stages/model"
 	"openrs/stages/model/tiny"
@@ -31,11 +34,15 @@ type Model struct {
 	EOS        []int32                // tokens that end a completion
 	Tokenizer  *tokenizer.Tokenizer   // of a shape, tiny's, which can encode any text
 	Companions []checkpoint.ExtraFile // files that a trained copy needs unchanged
+	Adapter    *adapter.Adapter       // put on the weights; nil: none
 	folder     *checkpoint.Folder     // nil: random weights
 	seed       uint64
+	base       string // of a model that was opened by the name of its adapters
+	digest     string // once it is known
 }
 
-// Open opens a model by its name on the command line. seed is for the weights of a shape.
+// Open opens a model by its name on the command line: that of a folder of adapters opens their base with them.
+// seed is for the weights of a shape.
 func Open(name string, seed uint64) (*Model, error) {
 	switch shape, isShape := strings.CutPrefix(name, shapePrefix); {
 	case name == "":
@@ -53,6 +60,9 @@ func Open(name string, seed uint64) (*Model, error) {
 		return nil, fmt.Errorf("--model: %w", err)
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("--model %s: expected a folder with a config.json, tiny, or shape:NAME", name)
+	}
+	if _, err := os.Stat(filepath.Join(name, checkpoint.ConfigFile)); err != nil && adapter.Is(name) {
+		return openAdapted(name, seed)
 	}
 	folder, err := checkpoint.OpenDir(name)
 	if err != nil {
@@ -97,24 +107,39 @@ func openShape(name string, seed uint64) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if name != Tiny { // its end token is another one
+		companions = slices.DeleteFunc(companions, func(f checkpoint.ExtraFile) bool { return f.Name == checkpoint.GenerationFile })
+	}
 	return &Model{Name: shapePrefix + name, Config: cfg, EOS: cfg.EOS, Tokenizer: tok, Companions: companions, seed: seed}, nil
 }
 
-// Load puts the weights into m, which was made for the model's Config.
+// Load puts the weights into m, which was made for the model's Config, and those of the adapters too if m was made
+// for them.
 func (p *Model) Load(m *model.Model) error {
 	if p.folder == nil {
-		return m.Init(p.seed)
-	}
-	if err := m.Load(p.folder); err != nil {
+		if err := m.Init(p.seed); err != nil {
+			return err
+		}
+	} else if err := m.Load(p.folder); err != nil {
 		return fmt.Errorf("model %s: %w", p.Name, err)
+	}
+	if p.Adapter == nil || m.Options().LoRA == nil {
+		return nil
+	}
+	if err := m.LoadAdapter(p.Adapter); err != nil {
+		return fmt.Errorf("adapter %s: %w", p.Adapter.Name, err)
 	}
 	return nil
 }
 
-// Close releases the folder's files.
+// Close releases the files.
 func (p *Model) Close() error {
-	if p.folder == nil {
-		return nil
+	var err error
+	if p.Adapter != nil {
+		err = p.Adapter.Close()
 	}
-	return p.folder.Close()
+	if p.folder != nil {
+		err = errors.Join(err, p.folder.Close())
+	}
+	return err
 }

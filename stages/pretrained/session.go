@@ -54,12 +54,12 @@ func begin(c *cli.Context, open func() ([]device.Device, error)) (*Session, erro
 	return s, nil
 }
 
-// New makes a model for generation and scoring, all its weights zero, on the first device. It lives as
+// New makes a model for generation and scoring, with the source's adapters, all its weights zero, on the first device. It lives as
 // long as the session.
 func (s *Session) New() (*model.Model, error) { return s.newOn(s.Device) }
 
 func (s *Session) newOn(dev device.Device) (*model.Model, error) {
-	m, err := model.New(dev, s.Source.Config, model.Options{DType: s.DType})
+	m, err := model.New(dev, s.Source.Config, model.Options{DType: s.DType, LoRA: s.Source.LoRA()})
 	if err != nil {
 		return nil, err
 	}

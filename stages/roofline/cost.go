@@ -50,6 +50,13 @@ func (c Cost) Training(rows int, keys int64, predictions int) float64 {
 	return 3 * c.Forward(rows, keys, predictions)
 }
 
+// TrainingAdapters is the operations of training adapters of so many parameters while the model's own weights
+// stay as they are: these take no gradients.
+func (c Cost) TrainingAdapters(rows int, keys int64, predictions, adapters int) float64 {
+	all, forward := c.Training(rows, keys, predictions), 2*(float64(c.layer*c.layers)*float64(rows)+float64(c.head)*float64(predictions))
+	return all - forward + 6*float64(adapters)*float64(rows)
+}
+
 // WeightBytes is the bytes of weights that a forward pass reads: all of them but for an embedding that
 // is not also the head, of which it reads a row a token.
 func (c Cost) WeightBytes() int64 {
