@@ -1,0 +1,61 @@
+package trl
+
+import "slices"
+
+// trainerRows are the keys of transformers' TrainingArguments, in the names of versions 4.40 to 5.
+func trainerRows() []row {
+	return slices.Concat(
+		[]row{
+			{key: "weight_decay", kind: number, to: "update.weight-decay"},
+			{key: "adam_beta1", kind: number, to: "update.adam-beta1"},
+			{key: "adam_beta2", kind: number, to: "update.adam-beta2"},
+			{key: "adam_epsilon", kind: number, to: "update.adam-eps"},
+			{key: "max_grad_norm", kind: number, to: "update.max-grad-norm"},
+			{key: "save_total_limit", kind: natural, to: "update.keep-checkpoints"},
+			{key: "data_seed", kind: natural, to: "curate.seed"},
+		},
+		derived(partBatch, whole, "per_device_train_batch_size", "gradient_accumulation_steps"),
+		derived(partSteps, whole, "max_steps"),
+		derived(partSteps, natural, "seed"),
+		derived(partSteps, truth, "shuffle_dataset"),
+		derived(partSteps, number, "num_train_epochs"),
+		derived(partSchedule, number, "learning_rate", "warmup_ratio", "warmup_steps"),
+		derived(partSchedule, text, "lr_scheduler_type"),
+		derived(partSchedule, anything, "lr_scheduler_kwargs"),
+		derived(partSave, text, "save_strategy"),
+		derived(partSave, number, "save_steps"),
+		[]row{
+			{key: "optim", off: []string{"", "adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused"}, why: "the optimizer is AdamW in float32"},
+			{key: "optim_args", off: none, why: "settings of another optimizer"},
+			{key: "optim_target_modules", off: none, why: "settings of another optimizer"},
+			{key: "adafactor", off: no, why: "the optimizer is AdamW in float32"},
+			{key: "neftune_noise_alpha", off: no, why: "no noise is added"},
+			{key: "label_smoothing_factor", off: no, why: "no labels are smoothed"},
+			{key: "auto_find_batch_size", off: no, why: "the batch is what the recipe says"},
+			{key: "deepspeed_plugin", off: none, why: "of DeepSpeed"},
+			{key: "group_by_length", off: no, why: "problems come in curate's order"},
+			{key: "train_sampling_strategy", off: []string{"", "random"}, why: "problems come in curate's order"},
+			{key: "load_best_model_at_end", off: no, why: "the last model is the result; evaluate chooses among checkpoints by held-out problems"},
+			{key: "do_predict", off: no, why: "evaluate"},
+		},
+		reason("update --resume goes on from its own newest checkpoint", "resume_from_checkpoint", "overwrite_output_dir", "ignore_data_skip", "restore_callback_states_from_checkpoint"),
+		reason("a run's files are in runs/NAME (--run, --runs-dir, --dir)", "output_dir", "logging_dir"),
+		reason("checkpoints are whole and safetensors", "save_only_model", "save_safetensors", "save_on_each_node", "enable_jit_checkpoint"),
+		reason("update recomputes activations where memory asks for it (--recompute)", "gradient_checkpointing", "gradient_checkpointing_kwargs", "torch_empty_cache_steps"),
+		reason("this is training", "do_train"),
+		reason("evaluate measures checkpoints, as a consumer of the run", "do_eval", "eval_strategy", "evaluation_strategy", "eval_steps", "eval_delay", "eval_on_start", "eval_do_concat_batches", "eval_use_gather_object",
+			"eval_accumulation_steps", "per_device_eval_batch_size", "prediction_loss_only", "bf16_full_eval", "fp16_full_eval", "batch_eval_metrics", "include_inputs_for_metrics", "include_for_metrics",
+			"metric_for_best_model", "greater_is_better", "per_gpu_eval_batch_size"),
+		reason("every step's metrics are recorded: metrics-update.jsonl, --metrics-addr", "logging_strategy", "logging_steps", "logging_first_step", "logging_nan_inf_filter", "report_to", "run_name", "project", "trackio_space_id",
+			"include_tokens_per_second", "include_num_input_tokens_seen", "disable_tqdm", "skip_memory_metrics", "wandb_entity", "wandb_project", "wandb_run_group"),
+		reason("--log-level", "log_level", "log_level_replica", "log_on_each_node", "debug"),
+		reason("nothing is uploaded", "push_to_hub", "hub_model_id", "hub_strategy", "hub_token", "hub_private_repo", "hub_always_push", "hub_revision", "hub_model_revision", "overwrite_hub_revision", "push_to_hub_revision",
+			"push_to_hub_model_id", "push_to_hub_organization", "push_to_hub_token"),
+		reason("--device gives the devices, and update divides its state among them", "deepspeed", "fsdp", "fsdp_config", "fsdp_min_num_params", "fsdp_transformer_layer_cls_to_wrap", "accelerator_config", "parallelism_config",
+			"ddp_find_unused_parameters", "ddp_bucket_cap_mb", "ddp_broadcast_buffers", "ddp_backend", "ddp_timeout", "local_rank", "use_cpu", "no_cuda", "use_mps_device", "average_tokens_across_devices", "split_batches",
+			"dispatch_batches", "tpu_num_cores", "tpu_metrics_debug", "mp_parameters", "ray_scope", "past_index"),
+		reason("runs repeat bit for bit anyway", "full_determinism"),
+		reason("of PyTorch", "torch_compile", "torch_compile_backend", "torch_compile_mode", "tf32", "jit_mode_eval", "use_ipex", "torchdynamo", "half_precision_backend", "fp16_opt_level", "fp16_backend", "liger_kernel_config"),
+		reason("problems come by a stream", "dataloader_drop_last", "dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor", "remove_unused_columns", "label_names", "length_column_name"),
+	)
+}
