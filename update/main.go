@@ -11,6 +11,7 @@ import (
 
 	"openrs/schemas"
 	"openrs/stages"
+	"openrs/stages/adapter"
 	"openrs/stages/checkpoint"
 	"openrs/stages/pretrained"
 	"openrs/update/bench"
@@ -28,13 +29,16 @@ func main() {
 		grpoFlags(), trainGRPO,
 		stages.Command("update sft", "supervised fine-tuning from problems that have solutions", sftFlags(), trainSFT),
 		stages.Command("update bench", "training tokens per second, beside the machine's limits", bench.Flags(), bench.Run),
+		stages.Command("update export", "write a model as a Hugging Face folder, adapters merged into it", exportFlags(), export),
 		stages.Command("update plan", "memory and time of a training step on a kind of device, worked out on paper", plan.Flags(), plan.Run),
+		stages.Command("update recipe", "make a recipe of a TRL or open-r1 configuration", recipeFlags(), convertRecipe),
 	))
 }
 
 // trainFlags are what both ways of training share.
 func trainFlags() []cli.Flag {
-	return slices.Concat(pretrained.SessionFlags(), []cli.Flag{
+	return slices.Concat(pretrained.SessionFlags(), adapter.Flags(), []cli.Flag{
+		&cli.BoolFlag{Name: "merge", Usage: "write the trained model too, adapters merged into it, and not the adapters alone"},
 		&cli.StringFlag{Name: "dir", Usage: "`FOLDER` for checkpoints, metrics and the trained model (default: the run's folder)"},
 		&cli.Int64Flag{Name: "steps", Usage: "optimizer steps of the whole run (0: as many as the input has)"},
 		&cli.Float64Flag{Name: "lr", Value: 1e-6, Usage: "peak learning rate"},
@@ -69,6 +73,7 @@ func grpoFlags() []cli.Flag {
 		&cli.StringFlag{Name: "importance-sampling-level", Value: grpo.RatioToken, Usage: "token or sequence (GSPO)"},
 		&cli.Float64Flag{Name: "truncated-is", Usage: "cap of the sampler/trainer correction (0: none is needed: both are the same bits)"},
 		&cli.IntFlag{Name: "max-completion-length", Usage: "the constant of dr_grpo, in tokens"},
+		&cli.IntFlag{Name: "micro-batch", Usage: "completions that the means of grpo, bnpo and dr_grpo are taken over, before the mean over these micro-batches: TRL's per_device_train_batch_size (0: the whole step)"},
 		&cli.IntFlag{Name: "num-iterations", Value: 1, Usage: "updates from the same groups"},
 		&cli.Float64Flag{Name: "temperature", Usage: "take log-probabilities at this temperature (0: the one that was sampled at)"},
 		&cli.BoolFlag{Name: "on-policy-check", Value: true, Usage: "in a run: stop if an on-policy token's log-probability is not, bit for bit, the one recorded by generate"},
@@ -106,6 +111,9 @@ func trainGRPO(ctx context.Context, env *stages.Env) (err error) {
 	if perStep < 0 || perStep == 0 && live {
 		return fmt.Errorf("--groups-per-step is %d, expected at least 1", perStep)
 	}
+	if env.Int("micro-batch") < 0 {
+		return fmt.Errorf("--micro-batch is %d, expected at least 0", env.Int("micro-batch"))
+	}
 	session, err := open(env)
 	if err != nil {
 		return err
@@ -117,11 +125,11 @@ func trainGRPO(ctx context.Context, env *stages.Env) (err error) {
 	}
 	loop := &train.Loop{
 		GRPO: &train.GRPO{
-			Trainer: session.trainer, Objective: objective, Iterations: env.Int("num-iterations"),
+			Trainer: session.trainer, Objective: objective, Iterations: env.Int("num-iterations"), MicroBatch: env.Int("micro-batch"),
 			Temperature: float32(env.Float64("temperature")), Live: live, OnPolicy: live && env.Bool("on-policy-check"),
 		},
 		Dir: dir, Steps: env.Int64("steps"), Every: env.Int64("checkpoint-every"), Keep: env.Int("keep-checkpoints"),
-		ModelType: dtype, Seed: env.Int64("seed"), Settings: settingsOf(env, session.trainer), Log: env.Log,
+		ModelType: dtype, Merge: env.Bool("merge"), Seed: env.Int64("seed"), Settings: settingsOf(env, session.trainer), Log: env.Log,
 	}
 	if env.Float64("beta") > 0 {
 		if loop.GRPO.Reference, err = session.reference(); err != nil {
@@ -193,7 +201,7 @@ func trainSFT(ctx context.Context, env *stages.Env) error {
 	}
 	loop := &train.SFTLoop{
 		Trainer: session.trainer, Dir: dir, BatchSize: env.Int("batch-size"), Steps: env.Int64("steps"),
-		ModelType: dtype, Metrics: metrics, Log: env.Log,
+		ModelType: dtype, Merge: env.Bool("merge"), Metrics: metrics, Log: env.Log,
 	}
 	return loop.Run(ctx, in)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"openrs/stages"
 	"openrs/stages/backend"
@@ -25,7 +26,11 @@ func open(env *stages.Env) (*session, error) {
 	s := &session{Session: opened}
 	opt := train.Options{
 		Optimizer: optimSettings(env), TokenBudget: env.Int("token-budget"), DType: s.DType, Recompute: env.Bool("recompute"),
-		Shards: env.Int("gradient-shards"),
+		Shards: env.Int("gradient-shards"), Seed: env.Int64("seed"),
+	}
+	if opt.LoRA, err = lora(env, s.Source); err != nil {
+		s.Close()
+		return nil, err
 	}
 	if err := s.fit(env, &opt); err != nil {
 		s.Close()
@@ -34,6 +39,9 @@ func open(env *stages.Env) (*session, error) {
 	if s.trainer, err = train.New(s.Devices, s.Source, opt); err != nil {
 		s.Close()
 		return nil, err
+	}
+	if l := s.trainer.LoRA(); l != nil {
+		env.Log.Info("training adapters", "rank", l.Rank, "alpha", l.Alpha, "dropout", l.Dropout, "targets", strings.Join(l.Targets, ","))
 	}
 	env.Log.Info("training", "model", s.Source.Name, "device", s.Device.Name(), "devices", len(s.Devices), "dtype", s.DType.String(), "parameters", s.trainer.Parameters())
 	return s, nil
@@ -53,13 +61,29 @@ func (s *session) fit(env *stages.Env, opt *train.Options) error {
 	return nil
 }
 
-// reference loads the model that training began with, frozen, on each of the devices.
-func (s *session) reference() ([]*model.Model, error) {
+// lora are the adapters to train, nil if all weights are to be trained.
+func lora(env *stages.Env, source *pretrained.Model) (*model.LoRA, error) {
+	l, err := source.Trained(env.Context)
+	if err == nil && l == nil && env.Bool("merge") {
+		return nil, errors.New("--merge: expected adapters to merge (--lora-rank, or --adapter)")
+	}
+	return l, err
+}
+
+// reference is the model that training began with, on each of the devices: under the adapters, or a frozen copy.
+func (s *session) reference() ([]train.Scorer, error) {
+	if bases := s.trainer.Bases(); bases != nil {
+		return bases, nil
+	}
 	all, err := s.LoadEach()
 	if err != nil {
 		return nil, fmt.Errorf("reference model: %w", err)
 	}
-	return all, nil
+	scorers := make([]train.Scorer, len(all))
+	for i, m := range all {
+		scorers[i] = m
+	}
+	return scorers, nil
 }
 
 // Close frees everything.

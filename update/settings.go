@@ -47,5 +47,5 @@ func decisive(name, value string) string {
 // freeSettings may change over an interruption without changing what is trained.
 func freeSettings() []string {
 	return []string{"resume", "nats", "nats-creds", "nats-nkey", "nats-tls-ca", "nats-tls-cert", "nats-tls-key", "metrics-addr",
-		"config", "log-format", "log-level", "threads", "recompute", "checkpoint-every", "keep-checkpoints", "save-dtype", "runs-dir", "dir"}
+		"config", "log-format", "log-level", "threads", "recompute", "checkpoint-every", "keep-checkpoints", "save-dtype", "merge", "runs-dir", "dir"}
 }

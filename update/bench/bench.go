@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"openrs/stages"
+	"openrs/stages/adapter"
 	"openrs/stages/pretrained"
 	"openrs/stages/roofline"
 	"openrs/update/optim"
@@ -17,7 +18,7 @@ import (
 
 // Flags are the flags of the command.
 func Flags() []cli.Flag {
-	return slices.Concat(stages.LogFlags(), pretrained.SessionFlags(), []cli.Flag{
+	return slices.Concat(stages.LogFlags(), pretrained.SessionFlags(), adapter.Flags(), []cli.Flag{
 		&cli.IntFlag{Name: "sequences", Value: 2, Usage: "completions of one step"},
 		&cli.IntFlag{Name: "tokens", Value: 512, Usage: "length of each, its prompt included"},
 		&cli.IntFlag{Name: "prompt-tokens", Value: 1, Usage: "of these, tokens of the prompt, which are not trained on"},
@@ -41,6 +42,8 @@ type Result struct {
 	GroupSize    int    `json:"group_size"`
 	Iterations   int    `json:"iterations"`
 	Recompute    bool   `json:"recompute"`
+	LoRARank     int    `json:"lora_rank,omitempty"` // of the adapters that are trained
+	Trained      int    `json:"trained_parameters"`
 
 	// Rows is how many tokens go through the model in a step: a shared prompt once, and not the last
 	// token of a completion, which predicts nothing.
@@ -75,7 +78,10 @@ func Run(ctx context.Context, env *stages.Env) error {
 	settings := optim.Default()
 	settings.LR = 1e-6
 	training := train.Options{
-		Optimizer: settings, TokenBudget: env.Int("token-budget"), DType: dtype, Recompute: env.Bool("recompute"),
+		Optimizer: settings, TokenBudget: env.Int("token-budget"), DType: dtype, Recompute: env.Bool("recompute"), Seed: opt.Seed,
+	}
+	if training.LoRA, err = source.Trained(env.Context); err != nil {
+		return err
 	}
 	plan, err := train.Fit(session.Devices, source.Config, &training, opt.micro(training.TokenBudget), false)
 	if err != nil {
@@ -96,7 +102,14 @@ func Run(ctx context.Context, env *stages.Env) error {
 	if err != nil {
 		return err
 	}
-	r := opt.rates(roofline.NewCost(source.Config, dtype), step)
+	adapters := 0
+	if training.LoRA != nil {
+		adapters = trainer.Parameters()
+	}
+	r := opt.rates(roofline.NewCost(source.Config, dtype), adapters, step)
+	if r.Trained = trainer.Parameters(); adapters > 0 {
+		r.LoRARank = training.LoRA.Rank
+	}
 	r.Model, r.Device, r.DType, r.Recompute = source.Name, dev.Name(), dtype.String(), training.Recompute
 	r.PlannedBytes, r.PeakBytes, r.Limits = plan.Total(), peak, limits
 	r.Devices, r.MFU = len(session.Devices), limits.Utilization(r.GFLOPS)

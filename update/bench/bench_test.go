@@ -43,6 +43,7 @@ func TestRun(t *testing.T) {
 		{"--sequences 4 --tokens 9 --prompt-tokens 5 --group-size 2 --recompute --token-budget 12",
 			map[string]any{"prompt_tokens": 5.0, "group_size": 2.0, "rows": 2*5 + 4*3.0, "recompute": true}},
 		{"--sequences 2 --tokens 6 --dtype bf16 --warmup 0", map[string]any{"rows": 10.0, "dtype": "bf16"}},
+		{"--sequences 2 --tokens 6 --lora-rank 4 --lora-dropout 0.1", map[string]any{"rows": 10.0, "lora_rank": 4.0, "trained_parameters": 16384.0}},
 		{"--sequences 4 --tokens 6 --device cpu:0-1 --threads 4", map[string]any{"rows": 20.0, "devices": 2.0, "threads": 4.0}},
 	} {
 		out, err := command(t, strings.Fields("--model shape:tiny --threads 2 --iterations 2 "+c.args)...)
@@ -94,6 +95,7 @@ func TestRunErrors(t *testing.T) {
 		{"--model shape:tiny --tokens 8 --prompt-tokens 8", "less than --tokens 8"},
 		{"--model shape:tiny --tokens 1025", "the model has 1024 positions"},
 		{"--model shape:tiny --token-budget 0", "token budget is 0"},
+		{"--model shape:tiny --lora-dropout 0.1", "expected --lora-rank"},
 		{"--model shape:tiny --dtype int8", `--dtype: data type "int8": expected f32 or bf16`},
 	} {
 		out, err := command(t, strings.Fields(c.args)...)
@@ -199,9 +201,14 @@ func TestRates(t *testing.T) {
 	cfg := checkpoint.Config{Hidden: 10, Layers: 2, Heads: 1, KVHeads: 1, HeadDim: 10, FFN: 20, Vocab: 100}
 	opt := Options{Sequences: 4, Tokens: 8, PromptTokens: 5, GroupSize: 2}
 	// Two prompts of 5 rows and four completions of 2; 15 keys a prompt, 6 + 7 a completion.
-	r := opt.rates(roofline.NewCost(cfg, device.F32), time.Second/2)
+	r := opt.rates(roofline.NewCost(cfg, device.F32), 0, time.Second/2)
 	if r.Rows != 18 || r.TokensPerSecond != 36 || r.CompletionTokensPerSecond != 24 {
 		t.Errorf("%+v", r)
+	}
+	// Weights that are not trained take no gradients; adapters of 50 parameters do.
+	lora := opt.rates(roofline.NewCost(cfg, device.F32), 50, time.Second/2)
+	if want := (2*2*(18*2000+12*1000) + 3*4*2*10*(2*15+4*13.0) + 6*50*18) / 0.5 / 1e9; math.Abs(lora.GFLOPS-want) > 1e-9*want {
+		t.Errorf("%v GFLOP/s with adapters, want %v", lora.GFLOPS, want)
 	}
 	// A block has 1,000 weights, the head too.
 	want := 3 * (2*(18*2000+12*1000) + 4*2*10*(2*15+4*13.0)) / 0.5 / 1e9

@@ -66,16 +66,21 @@ func (o Options) keys() int64 {
 	return int64(o.groups())*roofline.Causal(0, o.PromptTokens) + int64(o.Sequences)*roofline.Causal(o.PromptTokens, o.completion()-1)
 }
 
-// rates turns the time of a step into the rates of a Result.
-func (o Options) rates(cost roofline.Cost, step time.Duration) Result {
+// rates turns the time of a step into the rates of a Result, where adapters of so many parameters are trained or,
+// with 0, all weights.
+func (o Options) rates(cost roofline.Cost, adapters int, step time.Duration) Result {
 	seconds := step.Seconds()
 	predictions := o.Sequences * o.completion()
+	operations := cost.Training(o.rows(), o.keys(), predictions)
+	if adapters > 0 {
+		operations = cost.TrainingAdapters(o.rows(), o.keys(), predictions, adapters)
+	}
 	return Result{
 		Sequences: o.Sequences, Tokens: o.Tokens, PromptTokens: o.PromptTokens, GroupSize: o.GroupSize, Iterations: o.Iterations,
 		Rows:                      o.rows(),
 		TokensPerSecond:           float64(o.rows()) / seconds,
 		CompletionTokensPerSecond: float64(predictions) / seconds,
-		GFLOPS:                    cost.Training(o.rows(), o.keys(), predictions) / seconds / 1e9,
+		GFLOPS:                    operations / seconds / 1e9,
 	}
 }
 

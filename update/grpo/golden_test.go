@@ -193,4 +193,16 @@ func checkAccumulation(t *testing.T, b goldenBatch, v goldenVariant, micro [][2]
 		sum += stats.Loss()
 	}
 	near(t, "loss", sum, v.Loss, 1e-6)
+
+	// The same in one call, each completion marked with its micro-batch.
+	for _, r := range micro {
+		for i := r[0]; i < r[1]; i++ {
+			rows[i].Micro = Micro{Totals: Count(rows[r[0]:r[1]]), Of: len(micro)}
+		}
+	}
+	var stats Stats
+	if _, err := objective.Compute(rows, StepWide(step), &stats); err != nil {
+		t.Fatal(err)
+	}
+	near(t, "loss in one call", stats.Loss(), v.Loss, 1e-6)
 }

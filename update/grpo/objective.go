@@ -19,6 +19,15 @@ type Completion struct {
 	Sampling  []float32 // as recorded by the sampler; needed if TruncatedIS > 0, else optional and only measured
 	Entropies []float32 // of the current policy's distributions; optional, only measured
 	Advantage float32
+	// Micro is the micro-batch that the means of grpo, bnpo and dr_grpo are over; the zero value: what the
+	// normalizer says.
+	Micro Micro
+}
+
+// Micro is a micro-batch whose mean counts by itself, of several that a step's loss is the mean of.
+type Micro struct {
+	Totals     // of the micro-batch
+	Of     int // micro-batches in the step
 }
 
 // Objective is a validated [Config]. It has no state and may be shared by goroutines.
@@ -77,6 +86,9 @@ func (o *Objective) completion(c *Completion, n Normalizer, grads []float32) Sta
 	s := Stats{sequences: 1, tokens: int64(tokens)}
 	if tokens == 0 {
 		return s
+	}
+	if c.Micro.Of > 0 {
+		n = PerMicroBatch(c.Micro.Totals, n.step, c.Micro.Of)
 	}
 	weight := o.loss.weight(n, tokens, o.cfg.MaxCompletionLength)
 	advantage := float64(c.Advantage)

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"openrs/stages"
+	"openrs/stages/adapter"
 	"openrs/stages/backend"
 	"openrs/stages/checkpoint"
 	"openrs/stages/device"
@@ -21,7 +22,7 @@ import (
 
 // Flags are the flags of the command.
 func Flags() []cli.Flag {
-	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), backend.PlanFlags(), backend.JobFlags(), []cli.Flag{
+	return slices.Concat(stages.LogFlags(), backend.Flags(), pretrained.Flags(), backend.PlanFlags(), backend.JobFlags(), adapter.Flags(), []cli.Flag{
 		&cli.IntFlag{Name: "token-budget", Value: 8192, Usage: "tokens that go through the model at once"},
 		&cli.BoolFlag{Name: "recompute", Usage: "activation checkpointing: less memory, more time"},
 		&cli.Float64Flag{Name: "beta", Usage: "weight of the divergence from the reference model (0: there is none)"},
@@ -33,6 +34,7 @@ type Job struct {
 	backend.Job
 	TokenBudget          int
 	Recompute, Reference bool
+	LoRA                 *model.LoRA // of the adapters to train; nil: all weights are trained
 }
 
 // Run writes the plan that the flags ask for. Activations are computed again where the memory asks for it.
@@ -47,6 +49,9 @@ func Run(_ context.Context, env *stages.Env) error {
 		return err
 	}
 	job := Job{Job: sizes, TokenBudget: env.Int("token-budget"), Recompute: env.Bool("recompute"), Reference: env.Float64("beta") > 0}
+	if job.LoRA, err = source.Trained(env.Context); err != nil {
+		return err
+	}
 	if job.TokenBudget < 1 {
 		return fmt.Errorf("--token-budget is %d, expected at least 1", job.TokenBudget)
 	}
@@ -59,7 +64,11 @@ func Run(_ context.Context, env *stages.Env) error {
 		job.Recompute = true
 		job.fill(p, source.Config, dtype)
 	}
-	return backend.WritePlan(env.Context, p, "more --devices, a smaller --token-budget, or --dtype bf16, need less")
+	advice := "more --devices, a smaller --token-budget, or --dtype bf16, need less"
+	if job.LoRA == nil {
+		advice = "more --devices, a smaller --token-budget, --dtype bf16, or --lora-rank 32, need less"
+	}
+	return backend.WritePlan(env.Context, p, advice)
 }
 
 // fill works out memory and work of the busiest device. The devices share completions, and each holds the
@@ -71,9 +80,9 @@ func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) {
 	groups := (sequences + j.GroupSize - 1) / j.GroupSize // prompts, each computed once
 	rows := groups*j.PromptTokens + sequences*j.NewTokens
 	budget := min(rows, max(j.TokenBudget, j.PromptTokens+j.NewTokens))
-	p.Memory = model.Plan(cfg, model.Options{DType: dtype, Train: true, Recompute: j.Recompute}, model.Workload{Rows: budget, Predictions: budget})
+	p.Memory = model.Plan(cfg, model.Options{DType: dtype, Train: true, Recompute: j.Recompute, LoRA: j.LoRA}, model.Workload{Rows: budget, Predictions: budget})
 	p.Memory.Optimizer = int64(float64(p.Memory.Optimizer) / n)
-	if j.Reference {
+	if j.Reference && j.LoRA == nil { // otherwise it is what the adapters are put on
 		p.Memory.Weights += model.Plan(cfg, model.Options{DType: dtype}, model.Workload{}).Weights
 	}
 	cost := roofline.NewCost(cfg, dtype)
@@ -81,7 +90,11 @@ func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) {
 	predictions := sequences * j.NewTokens
 	forward := cost.Forward(rows, keys, predictions)
 	passes := float64((rows + budget - 1) / budget)
-	weights, params := float64(cost.WeightBytes()), float64(p.Memory.Parameters)
+	weights, params := float64(cost.WeightBytes()), float64(p.Memory.Trained)
+	training := cost.Training(rows, keys, predictions)
+	if j.LoRA != nil {
+		training = cost.TrainingAdapters(rows, keys, predictions, p.Memory.Trained)
+	}
 	recompute := "kept"
 	p.Work = nil
 	if j.Reference {
@@ -93,7 +106,7 @@ func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) {
 		p.Work = append(p.Work, roofline.Work{Name: "forward again", Ops: forward, Bytes: passes * weights})
 	}
 	// Gradients are read and written once a pass.
-	p.Work = append(p.Work, roofline.Work{Name: "backward", Ops: 2 * forward, Bytes: passes * (weights + 8*params)})
+	p.Work = append(p.Work, roofline.Work{Name: "backward", Ops: training - forward, Bytes: passes * (weights + 8*params)})
 	if p.Devices > 1 {
 		p.Work = append(p.Work, roofline.Work{Name: "reduce-scatter gradients", Sent: 4 * params * (n - 1) / n})
 	}
@@ -103,8 +116,12 @@ func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) {
 		p.Work = append(p.Work, roofline.Work{Name: "all-gather parameters", Sent: 4 * params * (n - 1) / n})
 	}
 	p.Work = append(p.Work, roofline.Work{Name: "pack weights", Bytes: (4 + float64(dtype.Bytes())) * params})
-	p.Job = fmt.Sprintf("a step of %d prompts of %d tokens, %d completions each of %d, %d tokens at once, activations %s",
-		j.Groups, j.PromptTokens, j.GroupSize, j.NewTokens, budget, recompute)
+	trained := "all weights"
+	if j.LoRA != nil {
+		trained = fmt.Sprintf("adapters of rank %d", j.LoRA.Rank)
+	}
+	p.Job = fmt.Sprintf("a step of %d prompts of %d tokens, %d completions each of %d, %d tokens at once, activations %s, training %s",
+		j.Groups, j.PromptTokens, j.GroupSize, j.NewTokens, budget, recompute, trained)
 	p.Tokens = j.Groups * j.GroupSize * j.NewTokens
 	p.Finish(dtype)
 }

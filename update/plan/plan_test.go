@@ -8,6 +8,7 @@ import (
 
 	"openrs/stages/backend"
 	"openrs/stages/device"
+	"openrs/stages/model"
 	"openrs/stages/pretrained"
 	"openrs/stages/roofline"
 )
@@ -39,12 +40,7 @@ func TestStep(t *testing.T) {
 	one, three := planOn(t, "h100", 1), planOn(t, "h100", 3)
 	job.fill(one, cfg, device.BF16)
 	job.fill(three, cfg, device.BF16)
-	ops := func(p *roofline.Plan) (sum float64) {
-		for _, w := range p.Work {
-			sum += w.Ops
-		}
-		return sum
-	}
+
 	params, tokens := float64(one.Memory.Parameters), float64(12*(512+6*3584))
 	if low, high := 5*params*tokens, 8*params*tokens; ops(one) < low || ops(one) > high {
 		t.Errorf("%g operations, expected between %g and %g", ops(one), low, high)
@@ -77,6 +73,30 @@ func TestStep(t *testing.T) {
 	}
 }
 
+// Adapters need no gradients of the weights, no masters and moments of them, and no copy as a reference.
+func TestAdapters(t *testing.T) {
+	cfg := open(t, "shape:deepseek-r1-distill-qwen-1.5b").Config
+	job := Job{Job: backend.Job{Groups: 12, GroupSize: 6, PromptTokens: 512, NewTokens: 3584}, TokenBudget: 16384, Recompute: true, Reference: true}
+	full, adapted := planOn(t, "h100", 1), planOn(t, "h100", 1)
+	job.fill(full, cfg, device.BF16)
+	job.LoRA = &model.LoRA{Rank: 32, Alpha: 128}
+	job.fill(adapted, cfg, device.BF16)
+	const trained = 36_929_536 // what PEFT counts for rank 32 on all projections of this model
+	m := adapted.Memory
+	if m.Trained != trained || m.Masters != 4*trained || m.Gradients != 4*trained || m.Optimizer != 8*trained {
+		t.Errorf("memory %+v, want %d trained parameters", m, trained)
+	}
+	if m.Weights >= full.Memory.Weights*6/10 { // one copy of them, and not two
+		t.Errorf("weights take %d bytes, %d with a reference", m.Weights, full.Memory.Weights)
+	}
+	if r := ops(adapted) / ops(full); r < 0.75 || r > 0.95 {
+		t.Errorf("adapters take %v of the work", r)
+	}
+	if !strings.Contains(adapted.Job, "training adapters of rank 32") {
+		t.Error(adapted.Job)
+	}
+}
+
 func TestStudyFits(t *testing.T) {
 	cfg := open(t, "shape:deepseek-r1-distill-qwen-1.5b").Config
 	job := Job{Job: backend.Job{Groups: 12, GroupSize: 6, PromptTokens: 512, NewTokens: 3584}, TokenBudget: 16384, Recompute: true, Reference: true}
@@ -99,4 +119,12 @@ func TestStudyFits(t *testing.T) {
 	if small.Fits {
 		t.Error("full training of 1.5B parameters in float32 fits 24 GB")
 	}
+}
+
+// ops is the operations of all parts of a plan.
+func ops(p *roofline.Plan) (sum float64) {
+	for _, w := range p.Work {
+		sum += w.Ops
+	}
+	return sum
 }

@@ -12,13 +12,14 @@ import (
 	"strconv"
 	"strings"
 
+	"openrs/stages/adapter"
 	"openrs/stages/checkpoint"
 	"openrs/stages/pretrained"
 	"openrs/update/optim"
 )
 
-// A checkpoint is a model folder, DIR/checkpoint-STEP, with two files more: the optimizer's moments and
-// the state below. It appears complete or not at all.
+// A checkpoint is the folder of a model, or of the adapters where these are trained, DIR/checkpoint-STEP, with two
+// files more: the optimizer's moments and the state below. It appears complete or not at all.
 const (
 	stateFile     = "trainer_state.json"
 	optimizerFile = "optimizer.safetensors"
@@ -39,6 +40,8 @@ type State struct {
 	// Seed of the run, and the Settings it was started with, for the record.
 	Seed     int64             `json:"seed"`
 	Settings map[string]string `json:"settings,omitempty"`
+	// Base is the digest of the weights that adapters are put on; empty where all weights are trained.
+	Base string `json:"base_sha256,omitempty"`
 }
 
 // ErrNoCheckpoint says that a folder holds no checkpoint.
@@ -52,6 +55,11 @@ func (t *Trainer) Save(dir string, s State, keep int) error {
 		return err
 	}
 	s.Updates = state.Steps
+	if t.lora != nil {
+		if s.Base, err = t.source.Digest(); err != nil {
+			return err
+		}
+	}
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
@@ -67,7 +75,13 @@ func (t *Trainer) Save(dir string, s State, keep int) error {
 		checkpoint.ExtraFile{Name: optimizerFile, Write: func(w io.Writer) error {
 			return checkpoint.WriteTensors(w, moments, checkpoint.F32, nil)
 		}})
-	if err := t.export(filepath.Join(dir, prefix+strconv.FormatInt(s.Step, 10)), checkpoint.F32, files); err != nil {
+	folder := filepath.Join(dir, prefix+strconv.FormatInt(s.Step, 10))
+	if t.lora == nil {
+		err = t.export(folder, checkpoint.F32, files)
+	} else {
+		err = t.saveAdapter(folder, files)
+	}
+	if err != nil {
 		return fmt.Errorf("checkpoint of step %d: %w", s.Step, err)
 	}
 	if keep > 0 {
@@ -76,14 +90,26 @@ func (t *Trainer) Save(dir string, s State, keep int) error {
 	return nil
 }
 
-// Export writes the model alone as a Hugging Face folder. With "" the type is the one the model came
-// in.
+// saveAdapter writes the folder of a checkpoint of adapters.
+func (t *Trainer) saveAdapter(folder string, more []checkpoint.ExtraFile) error {
+	files, err := t.adapterFiles(checkpoint.F32)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+		return err
+	}
+	return checkpoint.WriteFolder(folder, append(files, more...))
+}
+
+// Export writes the model alone, adapters built in, as a Hugging Face folder. With "" the type is the one the
+// model came in.
 func (t *Trainer) Export(dir string, dtype checkpoint.DType) error {
 	return t.export(dir, dtype, t.source.Companions)
 }
 
 func (t *Trainer) export(dir string, dtype checkpoint.DType, files []checkpoint.ExtraFile) error {
-	tensors, err := t.replicas[0].model.Export()
+	tensors, err := t.exported()
 	if err != nil {
 		return err
 	}
@@ -99,15 +125,13 @@ func (t *Trainer) Restore(folder string) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	saved, err := pretrained.Open(folder, 0)
+	if t.lora != nil {
+		err = t.restoreAdapter(folder, s.Base)
+	} else {
+		err = t.restoreModel(folder)
+	}
 	if err != nil {
 		return State{}, err
-	}
-	defer saved.Close()
-	for _, r := range t.replicas {
-		if err := saved.Load(r.model); err != nil {
-			return State{}, err
-		}
 	}
 	path := filepath.Join(folder, optimizerFile)
 	data, err := os.ReadFile(path)
@@ -134,6 +158,24 @@ func (t *Trainer) Restore(folder string) (State, error) {
 		}
 	}
 	return s, t.setMoments(state)
+}
+
+// restoreModel puts the weights of a checkpoint into the replicas.
+func (t *Trainer) restoreModel(folder string) error {
+	if adapter.Is(folder) {
+		return fmt.Errorf("%s has adapters: expected the settings that they were trained with (--lora-rank, …)", folder)
+	}
+	saved, err := pretrained.Open(folder, 0)
+	if err != nil {
+		return err
+	}
+	defer saved.Close()
+	for _, r := range t.replicas {
+		if err := saved.Load(r.model); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moments collects the optimizers' states as one.
@@ -215,7 +257,7 @@ func list(dir string) ([]int64, error) {
 // at work there.
 func Tidy(dir string) error {
 	for _, pattern := range []string{
-		"checkpoints/" + prefix + "*.tmp-*", "model.tmp-*", "policy-*.safetensors", ".policy-*.safetensors.*.tmp", "policies/.*.tmp",
+		"checkpoints/" + prefix + "*.tmp-*", "model.tmp-*", "adapter.tmp-*", "policy-*.safetensors", ".policy-*.safetensors.*.tmp", "policies/.*.tmp",
 	} {
 		left, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
 		if err != nil {

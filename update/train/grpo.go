@@ -24,7 +24,7 @@ type GRPO struct {
 	Objective *grpo.Objective
 	// Reference supplies the log-probabilities of the divergence term, on each of the trainer's devices; nil
 	// when beta is 0.
-	Reference []*model.Model
+	Reference []Scorer
 	// Iterations is how many updates are made from the same groups (TRL's num_iterations).
 	Iterations int
 	// Temperature at which log-probabilities are taken; 0: the one each completion was sampled at.
@@ -33,8 +33,13 @@ type GRPO struct {
 	// step was sampled from the very weights that are trained. In recorded files it says nothing about
 	// these weights, and the recorded log-probabilities are those of the old policy.
 	Live bool
+	// MicroBatch is how many completions, in the order of the step, the means of grpo, bnpo and dr_grpo are
+	// taken over, before the mean over these micro-batches: TRL's per_device_train_batch_size. 0: they are taken
+	// over the whole step.
+	MicroBatch int
 	// OnPolicy demands, of a live run, that tokens sampled from the weights being trained have exactly
-	// their recorded log-probabilities.
+	// their recorded log-probabilities. Adapters with dropout are scored a second time for that, without it; the
+	// old policy's log-probabilities are those of the pass that drops, as in TRL.
 	OnPolicy bool
 }
 
@@ -60,10 +65,17 @@ func (g *GRPO) Step(step steps.Step) ([]stages.Value, error) {
 		report, err := g.Trainer.update(b.groups, func(m microBatch) ([][]float32, error) {
 			rows := b.rows[m.first : m.first+len(m.logprobs)]
 			agreement := &agreements[m.shard]
+			scored := m.logprobs
+			if iteration == 0 && g.OnPolicy && g.Trainer.drops() {
+				var err error
+				if scored, err = g.score(m); err != nil {
+					return nil, err
+				}
+			}
 			for i := range rows {
 				rows[i].LogProbs, rows[i].Entropies = m.logprobs[i], m.entropies[i]
 				if iteration == 0 {
-					agreement.add(b.sampling[m.first+i], m.logprobs[i], b.onPolicy[m.first+i])
+					agreement.add(b.sampling[m.first+i], scored[i], b.onPolicy[m.first+i])
 				}
 			}
 			if g.OnPolicy && agreement.broken { // before the weights change
@@ -111,6 +123,7 @@ func (g *GRPO) Step(step steps.Step) ([]stages.Value, error) {
 // without a divergence term a completion whose advantage is zero has no gradient.
 func (g *GRPO) collect(step steps.Step) *batch {
 	b := &batch{}
+	var lengths, places []int // of all of the step's completions; of b.rows among them
 	for _, group := range step.Groups {
 		var in model.Group
 		flush := func() {
@@ -121,6 +134,7 @@ func (g *GRPO) collect(step steps.Step) *batch {
 		}
 		for _, r := range group.Rows {
 			n := len(r.CompletionIDs)
+			lengths = append(lengths, n)
 			if n == 0 {
 				continue // never sampled
 			}
@@ -151,12 +165,48 @@ func (g *GRPO) collect(step steps.Step) *batch {
 				row.Sampling = sampling
 			}
 			b.rows = append(b.rows, row)
+			places = append(places, len(lengths)-1)
 			b.sampling = append(b.sampling, sampling)
 			b.onPolicy = append(b.onPolicy, onPolicy)
 		}
 		flush()
 	}
+	if g.MicroBatch > 0 {
+		b.divide(g.MicroBatch, lengths, places)
+	}
 	return b
+}
+
+// divide tells each row which of the step's micro-batches of so many completions it is in. Micro-batches in
+// which nothing was sampled don't count.
+func (b *batch) divide(size int, lengths, places []int) {
+	micro := make([]grpo.Micro, (len(lengths)+size-1)/size)
+	sampled := 0
+	for i, n := range lengths {
+		if m := &micro[i/size]; n > 0 {
+			if m.Sequences == 0 {
+				sampled++
+			}
+			m.Totals = m.Totals.Add(grpo.Totals{Sequences: 1, Tokens: n})
+		}
+	}
+	for i, place := range places {
+		b.rows[i].Micro = micro[place/size]
+		b.rows[i].Micro.Of = sampled
+	}
+}
+
+// score returns a micro-batch's log-probabilities as they are sampled, without dropout.
+func (g *GRPO) score(m microBatch) ([][]float32, error) {
+	logprobs, _, err := g.Trainer.replicas[m.device].model.LogProbs(m.packed)
+	if err != nil {
+		return nil, fmt.Errorf("scoring without dropout: %w", err)
+	}
+	out := make([][]float32, len(m.logprobs))
+	for i, own := range m.logprobs {
+		out[i], logprobs = logprobs[:len(own)], logprobs[len(own):]
+	}
+	return out, nil
 }
 
 // reference fills in the reference model's log-probabilities of a micro-batch's rows, once.

@@ -348,3 +348,41 @@ func TestNewRefuses(t *testing.T) {
 		t.Errorf("a token beyond the vocabulary: error %v", err)
 	}
 }
+
+// TestStepMicroBatches: the loss of a step is the mean of its micro-batches' means, one of each group as large
+// as a micro-batch here. A group in which nothing was sampled does not count, also in the middle.
+func TestStepMicroBatches(t *testing.T) {
+	base := newTiny(t, 1)
+	groups := []groupSpec{
+		{id: "a", advantages: []float32{1.2, -0.4, -0.8}},
+		{id: "b", advantages: []float32{1, -1, 0}},
+		{id: "c", advantages: []float32{-1, 0, 1}},
+		{id: "d", advantages: []float32{0, 0, 0}},
+	}
+	step := makeStep(t, base, 0, groups...)
+	for i := range step.Groups[1].Rows {
+		step.Groups[1].Rows[i].CompletionIDs, step.Groups[1].Rows[i].LogProbs = nil, nil
+	}
+	bnpo := objective(t, grpo.Config{Loss: "bnpo", EpsLow: 0.2, EpsHigh: 0.2})
+	var want, wide, tokens float64
+	for _, g := range step.Groups {
+		var sum, n float64
+		for _, r := range g.Rows {
+			sum -= float64(r.Advantage) * float64(len(r.CompletionIDs))
+			n += float64(len(r.CompletionIDs))
+		}
+		if n > 0 {
+			want += sum / n / 3
+			wide, tokens = wide+sum, tokens+n
+		}
+	}
+	got := run(t, &GRPO{Live: true, Trainer: base, Objective: bnpo, MicroBatch: 3}, step)
+	near(t, "loss", got["loss"], want, 1e-6)
+	whole := run(t, &GRPO{Live: true, Trainer: newTiny(t, 1), Objective: bnpo}, step)
+	near(t, "loss over the whole step", whole["loss"], wide/tokens, 1e-6)
+	if math.Abs(want-wide/tokens) < 1e-3 {
+		t.Errorf("losses %v and %v: lengths must differ for the test to tell them apart", want, wide/tokens)
+	}
+	all := run(t, &GRPO{Live: true, Trainer: newTiny(t, 1), Objective: bnpo, MicroBatch: 1000}, step)
+	near(t, "loss of one large micro-batch", all["loss"], wide/tokens, 1e-6)
+}

@@ -74,7 +74,7 @@ func newTrainerOn(t *testing.T, devices []device.Device, source *pretrained.Mode
 
 // newReference is a frozen copy of what newTiny of the same seed starts from, on each of the trainer's
 // devices.
-func newReference(t *testing.T, tr *Trainer, seed uint64) (all []*model.Model) {
+func newReference(t *testing.T, tr *Trainer, seed uint64) (all []Scorer) {
 	t.Helper()
 	source := open(t, shape, seed)
 	for _, r := range tr.replicas {

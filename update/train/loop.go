@@ -19,11 +19,12 @@ import (
 type Loop struct {
 	GRPO      *GRPO
 	Publisher *Publisher       // nil: weights are not published
-	Dir       string           // where checkpoints/ and model/ are written
+	Dir       string           // where checkpoints/ and model/ or adapter/ are written
 	Steps     int64            // stop before this step; 0: at the end of the input
 	Every     int64            // checkpoint after every so many steps; 0: only at the end
 	Keep      int              // checkpoints kept; 0: all
 	ModelType checkpoint.DType // of model/; "": as the model came
+	Merge     bool             // write model/ also where adapters are trained
 	Seed      int64
 	Settings  map[string]string // recorded with checkpoints
 	Metrics   *stages.Recorder
@@ -177,11 +178,9 @@ func (l *Loop) finish(ctx context.Context) error {
 	if err := l.save(); err != nil {
 		return err
 	}
-	folder := filepath.Join(l.Dir, "model")
-	if err := l.GRPO.Trainer.Export(folder, l.ModelType); err != nil {
+	if err := l.GRPO.Trainer.Write(l.Dir, l.ModelType, l.Merge, l.Log); err != nil {
 		return err
 	}
-	l.Log.Info("model written", "folder", folder, "steps", l.state.Step)
 	if l.Publisher == nil {
 		return nil
 	}

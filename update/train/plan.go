@@ -9,14 +9,15 @@ import (
 )
 
 // Plan estimates the memory that training a model with opt takes on each of a number of devices, for
-// micro-batches of at most so many rows. With reference there is a second, frozen model beside it.
+// micro-batches of at most so many rows. With reference there is a second, frozen model beside it,
+// unless it is the one that adapters are put on.
 func Plan(cfg checkpoint.Config, devices int, opt Options, rows int, reference bool) model.Memory {
 	frozen := model.Options{DType: opt.DType, MaxPositions: opt.MaxPositions}
 	trained := frozen
-	trained.Train, trained.Recompute = true, opt.Recompute
+	trained.Train, trained.Recompute, trained.LoRA = true, opt.Recompute, opt.LoRA
 	p := model.Plan(cfg, trained, model.Workload{Rows: rows, Predictions: rows})
 	p.Weights *= 2 // a device may keep one layout for x·Wᵀ and one for dy·W
-	if reference {
+	if reference && opt.LoRA == nil {
 		p.Weights += model.Plan(cfg, frozen, model.Workload{}).Weights
 	}
 	if devices == 1 && opt.Shards > 1 {
@@ -36,7 +37,11 @@ func Fit(devices []device.Device, cfg checkpoint.Config, opt *Options, rows int,
 		plan = Plan(cfg, len(devices), *opt, rows, reference)
 	}
 	if !backend.Fits(devices[0], plan) {
-		return plan, backend.Refuse(devices[0], plan, "a smaller --token-budget, --dtype bf16 or more devices need less")
+		advice := "a smaller --token-budget, --dtype bf16 or more devices need less"
+		if opt.LoRA == nil {
+			advice = "a smaller --token-budget, --dtype bf16, --lora-rank 32 or more devices need less"
+		}
+		return plan, backend.Refuse(devices[0], plan, advice)
 	}
 	return plan, nil
 }

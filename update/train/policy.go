@@ -44,7 +44,7 @@ func (p *Publisher) Reopen(ctx context.Context, steps int64) error {
 	return p.Run.Policies().ClearFinal(ctx)
 }
 
-// Publish stores the trainer's weights as a version. To publish the same weights again, after a
+// Publish stores the trainer's weights, or its adapters where these are trained, as a version. To publish the same weights again, after a
 // crash, is harmless; other weights under the same version are an error: the run would not be what
 // its recorded rollouts say.
 func (p *Publisher) Publish(ctx context.Context, t *Trainer, version int64) error {
@@ -64,7 +64,17 @@ func (p *Publisher) Publish(ctx context.Context, t *Trainer, version int64) erro
 	if err != nil {
 		return err
 	}
-	if _, err := p.Run.Policies().Publish(ctx, bus.Policy{Version: version, Step: version - 1, Parent: version - 1}, path); err != nil {
+	policy := bus.Policy{Version: version, Step: version - 1, Parent: version - 1}
+	if t.lora != nil { // the tensors are the adapters alone
+		digest, err := t.source.Digest()
+		if err != nil {
+			return err
+		}
+		if policy.Meta, err = t.adapterConfig().Notes(digest); err != nil {
+			return err
+		}
+	}
+	if _, err := p.Run.Policies().Publish(ctx, policy, path); err != nil {
 		return err
 	}
 	return p.Run.Policies().Prune(ctx, version-p.Keep)

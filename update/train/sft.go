@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"openrs/schemas"
@@ -83,10 +82,11 @@ func (t *Trainer) SFT(examples []Example) ([]stages.Value, error) {
 // SFTLoop trains on problems with solutions, batch by batch in the order of the input.
 type SFTLoop struct {
 	Trainer   *Trainer
-	Dir       string // where model/ is written
+	Dir       string // where model/ or adapter/ is written
 	BatchSize int
 	Steps     int64 // stop after so many updates; 0: at the end of the input
 	ModelType checkpoint.DType
+	Merge     bool // write model/ also where adapters are trained
 	Metrics   *stages.Recorder
 	Log       *slog.Logger
 }
@@ -141,12 +141,7 @@ func (l *SFTLoop) Run(ctx context.Context, in stages.Source) error {
 	case updates < l.Steps:
 		l.Log.Warn("the input ended before the last step", "steps", updates, "expected", l.Steps)
 	}
-	folder := filepath.Join(l.Dir, "model")
-	if err := l.Trainer.Export(folder, l.ModelType); err != nil {
-		return err
-	}
-	l.Log.Info("model written", "folder", folder, "steps", l.Trainer.Updates())
-	return nil
+	return l.Trainer.Write(l.Dir, l.ModelType, l.Merge, l.Log)
 }
 
 func (l *SFTLoop) step(ctx context.Context, examples []Example) error {

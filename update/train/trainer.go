@@ -19,6 +19,8 @@ type Trainer struct {
 	shards   int                // of a step: len(replicas), or any number on one device
 	sum      device.Buffer      // of the shards' gradients, where one device computes several
 	source   *pretrained.Model  // configuration and companions for saving
+	lora     *model.LoRA        // of the adapters under training; nil: all weights are trained
+	seed     int64
 	budget   int
 }
 
@@ -27,7 +29,7 @@ type Trainer struct {
 type replica struct {
 	model         *model.Model
 	optimizer     *optim.Optimizer
-	params, grads device.Tensor // of the whole model, 1 × total
+	params, grads device.Tensor // of all that is trained, 1 × total
 	from, to      int           // the optimizer's part
 }
 
@@ -52,6 +54,11 @@ type Options struct {
 	Shards int
 	// MaxPositions is the longest sequence to expect; 0: the model's context.
 	MaxPositions int
+	// LoRA asks for adapters to be trained, while the source's weights stay as they are; nil: all weights are
+	// trained. Where the source has adapters these go on being trained, and LoRA must describe them.
+	LoRA *model.LoRA
+	// Seed of the adapters' initial values and of dropout.
+	Seed int64
 }
 
 // New loads source's weights for training on devices, all of one kind. Each computes a part of every step
@@ -67,14 +74,21 @@ func New(devices []device.Device, source *pretrained.Model, opt Options) (*Train
 	case opt.Shards < 1 || n > 1 && opt.Shards != n:
 		return nil, fmt.Errorf("train: %d shards on %d devices, expected one a device, or one device", opt.Shards, n)
 	}
-	t := &Trainer{shards: opt.Shards, source: source, budget: opt.TokenBudget}
+	if source.Adapter != nil && opt.LoRA == nil {
+		return nil, fmt.Errorf("train: model %s has adapters, which training in full would leave out: merge them first", source.Name)
+	}
+	t := &Trainer{shards: opt.Shards, source: source, seed: opt.Seed, budget: opt.TokenBudget}
 	for rank, dev := range devices {
-		m, err := model.New(dev, source.Config, model.Options{DType: opt.DType, Train: true, Recompute: opt.Recompute, MaxPositions: opt.MaxPositions})
+		m, err := model.New(dev, source.Config, model.Options{DType: opt.DType, Train: true, Recompute: opt.Recompute, MaxPositions: opt.MaxPositions, LoRA: opt.LoRA})
 		if err == nil {
+			t.lora = m.Options().LoRA
 			err = t.add(m, rank, n, opt.Optimizer)
 		}
 		if err == nil {
 			err = source.Load(m)
+		}
+		if err == nil && t.lora != nil && source.Adapter == nil {
+			err = m.InitAdapter(uint64(opt.Seed))
 		}
 		if err != nil {
 			t.Close()
@@ -150,6 +164,8 @@ type microBatch struct {
 	pieces              []model.Piece
 	packed              *model.Packed
 	first               int         // the number in the step of its first completion
+	row                 int         // the number in the step of the shard's first row
+	masks               uint64      // the seed of what the update drops
 	logprobs, entropies [][]float32 // of each completion's tokens, in nats
 }
 
@@ -219,13 +235,13 @@ func (t *Trainer) gradients(groups []model.Group, loss func(microBatch) ([][]flo
 func (t *Trainer) shard(rank, shard int, groups []model.Group, bounds []int, loss func(microBatch) ([][]float32, error)) error {
 	r := t.replicas[rank]
 	r.model.ZeroGrads()
-	first := 0
+	first, row := 0, 0
 	for _, g := range groups[:bounds[shard]] {
-		first += len(g.Completions)
+		first, row = first+len(g.Completions), row+g.Rows()
 	}
 	part := groups[bounds[shard]:bounds[shard+1]]
 	for _, pieces := range model.Split(part, t.budget) {
-		n, err := r.accumulate(part, microBatch{shard: shard, device: rank, pieces: pieces, first: first}, loss)
+		n, err := r.accumulate(part, microBatch{shard: shard, device: rank, pieces: pieces, first: first, row: row, masks: t.masks()}, loss)
 		if err != nil {
 			return err
 		}
@@ -239,6 +255,10 @@ func (r *replica) accumulate(groups []model.Group, m microBatch, loss func(micro
 	var err error
 	if m.packed, err = model.Pack(groups, m.pieces); err != nil {
 		return 0, err
+	}
+	m.packed.Seed = m.masks
+	for i := range m.packed.Numbers {
+		m.packed.Numbers[i] += int32(m.row)
 	}
 	pass, err := r.model.Forward(m.packed)
 	if err != nil {
