@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,6 +21,9 @@ func sample(ctx context.Context, env *stages.Env) error {
 	plan := rollout.Plan{GroupsPerStep: env.Int64("groups-per-step"), MaxLag: env.Int64("max-lag")}
 	if v := env.Int64("policy-version"); v < 0 || v > 0 && followsRun(env) {
 		return fmt.Errorf("--policy-version is %d, expected a number from 0, and in a run only with --frozen", v)
+	}
+	if env.String("adapter") != "" && followsRun(env) {
+		return errors.New("--adapter: a run's policies bring their own adapters, expected it only with --frozen")
 	}
 	s, err := sampler.Open(env, env.Int("max-new-tokens"))
 	if err != nil {
@@ -47,7 +51,7 @@ func sample(ctx context.Context, env *stages.Env) error {
 	env.Log.Info("generating", "model", s.Source.Name, "device", s.Device.Name(), "devices", len(s.Devices), "dtype", s.DType.String())
 	worker := &rollout.Worker{
 		Engine:   s.Pool,
-		Prompter: rollout.Prompter{Tokenizer: s.Source.Tokenizer, System: env.String("system")},
+		Prompter: rollout.Prompter{Tokenizer: s.Source.Tokenizer, System: env.String("system"), Template: s.Template},
 		Policies: policies,
 		Options: rollout.Options{
 			Plan: plan, GroupSize: env.Int("group-size"), MaxNewTokens: env.Int("max-new-tokens"), Stop: s.Stop,
@@ -77,5 +81,5 @@ func policies(ctx context.Context, env *stages.Env, s *sampler.Sampler) (rollout
 	if err := env.Agree(ctx, "update", "groups-per-step", "max-lag"); err != nil {
 		return nil, err
 	}
-	return &rollout.RunPolicies{Store: run.Policies(), Models: s.Models, Dir: filepath.Join(env.RunDir(), fmt.Sprintf("policies-%d", os.Getpid())), Log: env.Log}, nil
+	return &rollout.RunPolicies{Store: run.Policies(), Models: s.Models, Base: s.Source, Dir: filepath.Join(env.RunDir(), fmt.Sprintf("policies-%d", os.Getpid())), Log: env.Log}, nil
 }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
+	"strings"
 	"time"
 
+	"openrs/stages/adapter"
 	"openrs/stages/bus"
 	"openrs/stages/checkpoint"
 	"openrs/stages/model"
@@ -21,9 +24,22 @@ const policyPatience = 2 * time.Second
 type RunPolicies struct {
 	Store  *bus.Policies
 	Models []*model.Model // all get the weights
+	Base   Base           // what a run that trains adapters puts them on
 	Dir    string         // this process's own, for weights that come as bytes while they are read
 	Log    *slog.Logger
+
+	adapted *adapter.Policy // of the models; nil: their weights are whole policies
 }
+
+// Base is the model that adapters are put on.
+type Base interface {
+	Load(*model.Model) error
+	// Digest tells whether it is the one that the adapters were trained on.
+	Digest() (string, error)
+}
+
+// ErrBase says that a policy's adapters were trained on other weights than this stage has.
+var ErrBase = errors.New("another base")
 
 // Load implements [Policies].
 func (p *RunPolicies) Load(ctx context.Context, version, step int64) error {
@@ -73,10 +89,49 @@ func (p *RunPolicies) load(ctx context.Context, policy bus.Policy) error {
 		}
 		os.Remove(p.Dir) // empty, unless something else is kept there
 	}
+	adapters, err := adapter.FromNotes(policy.Meta, weights.Names())
+	if err != nil {
+		return err
+	}
+	load := (*model.Model).Load
+	if adapters != nil {
+		if err := p.adapt(adapters); err != nil {
+			return err
+		}
+		load = (*model.Model).LoadAdapter
+	}
 	for _, m := range p.Models {
-		if err := m.Load(weights); err != nil {
+		if err := load(m, weights); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
+	return nil
+}
+
+// adapt makes the models the base with adapters of a policy's kind, unless they are.
+func (p *RunPolicies) adapt(to *adapter.Policy) error {
+	if reflect.DeepEqual(p.adapted, to) {
+		return nil
+	}
+	if p.Base == nil {
+		return errors.New("the policy consists of adapters, and there is no model to put them on")
+	}
+	digest, err := p.Base.Digest()
+	if err != nil {
+		return err
+	}
+	if digest != to.Base {
+		return fmt.Errorf("%w: the policy's adapters were trained on weights with digest %s, --model has %s", ErrBase, to.Base, digest)
+	}
+	for _, m := range p.Models {
+		if err := p.Base.Load(m); err != nil {
+			return err
+		}
+		if err := m.Adapt(to.LoRA); err != nil {
+			return err
+		}
+	}
+	p.adapted = to
+	p.Log.Info("sampling with adapters", "rank", to.LoRA.Rank, "targets", strings.Join(to.LoRA.Targets, ","))
 	return nil
 }

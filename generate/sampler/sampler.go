@@ -15,11 +15,13 @@ import (
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
 	"openrs/stages/roofline"
+	"openrs/stages/tokenizer"
 )
 
 // Flags name the model and the devices and size the engines.
 func Flags() []cli.Flag {
 	return slices.Concat(pretrained.SessionFlags(), []cli.Flag{
+		&cli.StringFlag{Name: "chat-template-kwargs", Usage: "variables of the chat template as a `JSON` object, such as {\"enable_thinking\": false}"},
 		&cli.StringSliceFlag{Name: "stop", Usage: "`TOKEN` that ends a completion, beside the model's own; may be repeated"},
 		&cli.IntFlag{Name: "max-sequences", Value: 256, Usage: "sequences that decode together"},
 		&cli.IntFlag{Name: "cache-tokens", Usage: "positions in the key-value cache (0: enough for --max-sequences of 1,024, or what fits into memory)"},
@@ -31,10 +33,11 @@ func Flags() []cli.Flag {
 // Sampler is an opened model and the engines that sample from it.
 type Sampler struct {
 	*pretrained.Session
-	Models []*model.Model // one a device; without weights until Load
-	Stop   []int32        // the model's end tokens and those named by --stop
-	Sizes  engine.Options // of each engine, defaults filled in
-	Pool   *engine.Pool
+	Models   []*model.Model // one a device; without weights until Load
+	Stop     []int32        // the model's end tokens and those named by --stop
+	Template map[string]any // variables of the chat template, by --chat-template-kwargs
+	Sizes    engine.Options // of each engine, defaults filled in
+	Pool     *engine.Pool
 }
 
 // Open opens the flags' model without reading its weights. newTokens is the longest completion that
@@ -51,6 +54,11 @@ func Open(env *stages.Env, newTokens int) (s *Sampler, err error) {
 			s.Close()
 		}
 	}()
+	if text := env.String("chat-template-kwargs"); text != "" {
+		if s.Template, err = tokenizer.Variables([]byte(text)); err != nil {
+			return nil, fmt.Errorf("--chat-template-kwargs: %w", err)
+		}
+	}
 	if s.Stop, err = stopTokens(session.Source, env.StringSlice("stop")); err != nil {
 		return nil, err
 	}
@@ -102,6 +110,7 @@ func fit(env *stages.Env, session *pretrained.Session, newTokens int, opt engine
 	value := roofline.CacheValue(dev)
 	planned := func() (model.Memory, error) {
 		plan, err := opt.Plan(cfg, dtype)
+		plan.Weights += session.Source.AdapterBytes(dtype)
 		plan.Cache = plan.Cache / 4 * value // planned as float32
 		return plan, err
 	}
