@@ -11,22 +11,22 @@ import (
 // the names in guesses; "-" is no column at all. A name with dots reaches into
 // nested objects (reward_model.ground_truth) where no column has that name.
 type Columns struct {
-	Problem  string // the question
-	Answer   string // the gold answer, or worked text that ends in "#### answer"
-	Solution string // worked text, optional
-	Source   string // where the problem comes from, optional
-	ID       string // the data set's own id, optional; kept as metadata "id"
+	Problem  string `json:"problem"`            // the question
+	Answer   string `json:"answer,omitempty"`   // the gold answer, or worked text that ends in "#### answer"
+	Solution string `json:"solution,omitempty"` // worked text, optional
+	Source   string `json:"source,omitempty"`   // where the problem comes from, optional
+	ID       string `json:"id,omitempty"`       // the data set's own id, optional; kept as metadata "id"
 
 	// Metadata are columns that are carried along as text. Nil is a guess,
 	// an empty slice is none.
-	Metadata []string
+	Metadata []string `json:"metadata,omitempty"`
 }
 
 // guesses are the column names tried for each part, in order: the names that
 // the published mathematics data sets use.
 var guesses = struct{ problem, answer, solution, source, id, metadata []string }{
 	problem:  []string{"problem", "question", "prompt"},
-	answer:   []string{"answer", "final_answer"},
+	answer:   []string{"answer", "final_answer", "expected_answer", "ground_truth", "reward_model.ground_truth"},
 	solution: []string{"solution"},
 	source:   []string{"source", "data_source"},
 	id:       []string{"unique_id", "id", "idx"},
@@ -45,7 +45,7 @@ func (c *Columns) resolve(row map[string]any) {
 			return
 		}
 		for _, g := range candidates {
-			if _, ok := row[g]; ok {
+			if _, ok := row[g]; ok || strings.Contains(g, ".") && lookup(row, g) != nil {
 				*name = g
 				return
 			}

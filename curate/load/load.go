@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,12 +32,12 @@ type Options struct {
 	Source string
 	// Strict makes a row that can't be used an error instead of a count.
 	Strict bool
-	// Shuffle orders the problems by Seed. The whole file is in memory then.
-	Shuffle bool
-	Seed    uint64
-	// Limit is the largest number of problems returned, after the shuffle;
-	// 0 means all.
-	Limit int
+	// NoAnswer lets rows through that have no answer (Answer is "" then), for those who look for one
+	// in the solution.
+	NoAnswer bool
+	// Repeats lets a problem through that has come before, for those who watch over several files.
+	// Memory is independent of the number of rows then.
+	Repeats bool
 }
 
 // Reasons for leaving a row out.
@@ -51,11 +50,11 @@ const (
 
 // Summary is what loading did with a file.
 type Summary struct {
-	Columns Columns        // as resolved: what was guessed is filled in
-	Rows    int            // rows read
-	Kept    int            // problems made, before Limit
-	Skipped map[string]int // rows left out, by reason
-	First   map[string]int // the first row (from 1) left out for each reason
+	Columns Columns        `json:"columns"` // as resolved: what was guessed is filled in
+	Rows    int            `json:"rows"`    // rows read
+	Kept    int            `json:"kept"`    // problems made
+	Skipped map[string]int `json:"skipped"` // rows left out, by reason
+	First   map[string]int `json:"first"`   // the first row (from 1) left out for each reason
 }
 
 // String is the summary in one line.
@@ -80,42 +79,18 @@ func (s Summary) String() string {
 	return b.String()
 }
 
-// File reads the problems of one file (see table.OpenRows for the formats).
-// The summary is complete when Limit is 0 or Shuffle is set; otherwise reading
-// stops at the limit.
-func File(path string, opt Options) ([]schemas.Problem, Summary, error) {
-	if opt.Limit < 0 {
-		return nil, Summary{}, fmt.Errorf("%s: limit %d: want 0 or more", path, opt.Limit)
-	}
+// Open reads the problems of one file (see table.OpenRows for the formats).
+func Open(path string, opt Options) (*Reader, error) {
 	rows, err := table.OpenRows(path)
 	if err != nil {
-		return nil, Summary{}, err
+		return nil, err
 	}
-	r := NewReader(rows, path, opt)
-	defer r.Close()
-
-	var problems []schemas.Problem
-	for opt.Limit == 0 || opt.Shuffle || len(problems) < opt.Limit {
-		p, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, r.Summary(), err
-		}
-		problems = append(problems, p)
-	}
-	if opt.Shuffle {
-		Shuffle(problems, opt.Seed)
-	}
-	if opt.Limit > 0 && len(problems) > opt.Limit {
-		problems = problems[:opt.Limit]
-	}
-	return problems, r.Summary(), nil
+	return NewReader(rows, path, opt), nil
 }
 
 // Reader makes problems of rows, one at a time. It remembers the ids of the
-// problems it has made (so that none comes twice) and nothing else.
+// problems it has made (so that none comes twice, see Options.Repeats) and
+// nothing else.
 type Reader struct {
 	rows    Rows
 	name    string
@@ -129,11 +104,7 @@ type Reader struct {
 // error messages and the default source.
 func NewReader(rows Rows, name string, opt Options) *Reader {
 	if opt.Source == "" {
-		base := filepath.Base(name)
-		for _, ext := range []string{".gz", ".zst"} {
-			base = strings.TrimSuffix(base, ext)
-		}
-		opt.Source = strings.TrimSuffix(base, filepath.Ext(base))
+		opt.Source = stem(name)
 	}
 	return &Reader{
 		rows: rows, name: name, opt: opt,
@@ -160,44 +131,63 @@ func (r *Reader) Summary() Summary {
 // Close closes the rows.
 func (r *Reader) Close() error { return r.rows.Close() }
 
+// Row is one row of a file: a problem, or the reason why it is none.
+type Row struct {
+	Number  int // in the file, from 1
+	Problem schemas.Problem
+	Reason  string // "" for a problem, else NoProblem, NoAnswer, ...
+	Detail  string // more about the reason, may be empty
+}
+
 // Next returns the next problem, or io.EOF. A file with rows of which none has
 // a column for the problem or the answer is an ErrColumn at its end: that is a
 // wrong mapping, not bad rows.
 func (r *Reader) Next() (schemas.Problem, error) {
 	for {
-		row, err := r.rows.Next()
-		if errors.Is(err, io.EOF) {
-			return schemas.Problem{}, r.end()
-		}
-		if err != nil {
-			return schemas.Problem{}, err
-		}
-		r.summary.Rows++
-		for name := range row {
-			r.names[name] = true
-		}
-		r.summary.Columns.resolve(row)
-
-		p, reason, detail := r.problem(row)
-		if reason == "" {
-			r.summary.Kept++
-			return p, nil
-		}
-		if r.opt.Strict {
-			if err := r.columns(); err != nil {
-				return schemas.Problem{}, err
-			}
-			return schemas.Problem{}, fmt.Errorf("%s: row %d: %s%s: %w", r.name, r.summary.Rows, reason, detail, ErrRow)
-		}
-		if r.summary.Skipped[reason]++; r.summary.Skipped[reason] == 1 {
-			r.summary.First[reason] = r.summary.Rows
+		row, err := r.NextRow()
+		if err != nil || row.Reason == "" {
+			return row.Problem, err
 		}
 	}
 }
 
+// NextRow is Next for callers that account for the rows left out, too. What is
+// left of such a row's problem is in Row.Problem.
+func (r *Reader) NextRow() (Row, error) {
+	row, err := r.rows.Next()
+	if errors.Is(err, io.EOF) {
+		return Row{}, r.end()
+	}
+	if err != nil {
+		return Row{}, err
+	}
+	r.summary.Rows++
+	for name := range row {
+		r.names[name] = true
+	}
+	r.summary.Columns.resolve(row)
+
+	p, reason, detail := r.problem(row)
+	out := Row{Number: r.summary.Rows, Problem: p, Reason: reason, Detail: strings.TrimSpace(detail)}
+	if reason == "" {
+		r.summary.Kept++
+		return out, nil
+	}
+	if r.opt.Strict {
+		if err := r.columns(); err != nil {
+			return Row{}, err
+		}
+		return Row{}, fmt.Errorf("%s: row %d: %s%s: %w", r.name, r.summary.Rows, reason, detail, ErrRow)
+	}
+	if r.summary.Skipped[reason]++; r.summary.Skipped[reason] == 1 {
+		r.summary.First[reason] = r.summary.Rows
+	}
+	return out, nil
+}
+
 // end is io.EOF unless the mapping fitted no row at all.
 func (r *Reader) end() error {
-	if r.summary.Rows > 0 && r.summary.Kept == 0 {
+	if r.summary.Rows > 0 && (r.summary.Kept == 0 || r.opt.NoAnswer) {
 		if err := r.columns(); err != nil {
 			return err
 		}
@@ -214,6 +204,9 @@ func (r *Reader) columns() error {
 		{"problem", r.summary.Columns.Problem, guesses.problem},
 		{"answer", r.summary.Columns.Answer, guesses.answer},
 	} {
+		if c.part == "answer" && r.opt.NoAnswer && (c.name == "" || c.name == none) {
+			continue
+		}
 		head, _, _ := strings.Cut(c.name, ".")
 		if !r.names[c.name] && !r.names[head] {
 			return fmt.Errorf("%s: %w", r.name, missing(c.part, c.name, c.candidates, r.names))
@@ -225,8 +218,9 @@ func (r *Reader) columns() error {
 // problem makes a problem of one row, or says why not.
 func (r *Reader) problem(row map[string]any) (p schemas.Problem, reason, detail string) {
 	cols := r.summary.Columns
+	p.Source = r.opt.Source
 	unreadable := func(column string, err error) (schemas.Problem, string, string) {
-		return schemas.Problem{}, Unreadable, fmt.Sprintf(" in column %q: %v", column, err)
+		return p, Unreadable, fmt.Sprintf(" in column %q: %v", column, err)
 	}
 
 	question, err := message(lookup(row, cols.Problem))
@@ -236,6 +230,7 @@ func (r *Reader) problem(row map[string]any) (p schemas.Problem, reason, detail 
 	if question == "" {
 		return p, NoProblem, ""
 	}
+	p.Problem = question
 	answer, err := text(lookup(row, cols.Answer))
 	if err != nil {
 		return unreadable(cols.Answer, err)
@@ -250,7 +245,7 @@ func (r *Reader) problem(row map[string]any) (p schemas.Problem, reason, detail 
 		}
 		answer = a
 	}
-	if answer == "" {
+	if answer == "" && !r.opt.NoAnswer {
 		return p, NoAnswer, ""
 	}
 	source, err := text(lookup(row, cols.Source))
@@ -268,6 +263,12 @@ func (r *Reader) problem(row map[string]any) (p schemas.Problem, reason, detail 
 	}
 	if solution != "" {
 		p.Solution = &solution
+	}
+	if isOwn(row) {
+		carryOn(&p, row)
+	}
+	if r.opt.Repeats {
+		return p, "", ""
 	}
 	// Groups are told apart by their problem's id, so an id may come once only.
 	if first, ok := r.ids[p.ProblemID]; ok {

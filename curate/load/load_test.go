@@ -3,7 +3,6 @@ package load
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -277,59 +276,66 @@ func TestShuffleIsStable(t *testing.T) {
 	}
 }
 
-// jsonl writes n numbered problems to a file.
-func jsonl(t *testing.T, n int) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "numbers.jsonl")
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, "{\"question\":\"number %d\",\"answer\":\"#### %d\"}\n", i, i)
+// readFile reads a whole file.
+func readFile(path string, opt Options) ([]schemas.Problem, Summary, error) {
+	r, err := Open(path, opt)
+	if err != nil {
+		return nil, Summary{}, err
 	}
-	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-		t.Fatal(err)
+	defer r.Close()
+	var problems []schemas.Problem
+	for {
+		p, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return problems, r.Summary(), nil
+		}
+		if err != nil {
+			return nil, r.Summary(), err
+		}
+		problems = append(problems, p)
 	}
-	return path
 }
 
-func TestFileShufflesAndLimits(t *testing.T) {
-	path := jsonl(t, 50)
-	answers := func(opt Options) []string {
-		t.Helper()
-		problems, _, err := File(path, opt)
+func TestOpenNamesTheFile(t *testing.T) {
+	if _, err := Open("absent.jsonl", Options{}); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "absent.jsonl") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestOwnTablesComeBack: what curate has written is the same problem when it is read again.
+func TestOwnTablesComeBack(t *testing.T) {
+	dir := t.TempDir()
+	half := float32(0.5)
+	want := []schemas.Problem{
+		{Source: "s1", Problem: "1+2", Solution: new("1+2=3"), Answer: "3", Difficulty: &half, PromptIDs: []int32{4, 5}, Metadata: map[string]string{"row": "77", "id": "x", "level": "2"}},
+		{Source: "aime", Problem: "2+2", Answer: "004", Metadata: map[string]string{"row": "78", "sample": "3", "samples": "1"}},
+	}
+	for i := range want {
+		want[i].ProblemID = schemas.ProblemID(want[i].Source, want[i].Problem)
+	}
+	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer mem.AssertSize(t, 0)
+	rec, err := schemas.Problems().Encode(mem, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Release()
+	for _, name := range []string{"p.jsonl", "p.arrow", "p.parquet", "p.jsonl.zst"} {
+		path := filepath.Join(dir, name)
+		w, err := table.Create(path, schemas.KindProblems)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var a []string
-		for _, p := range problems {
-			a = append(a, p.Answer)
+		if err := errors.Join(w.Write(rec), w.Close()); err != nil {
+			t.Fatal(err)
 		}
-		return a
-	}
-	all := answers(Options{})
-	if len(all) != 50 || all[0] != "0" || all[49] != "49" {
-		t.Fatalf("in order: %v", all)
-	}
-	if got := answers(Options{Limit: 3}); !slices.Equal(got, all[:3]) {
-		t.Errorf("limit 3: %v", got)
-	}
-	mixed := answers(Options{Shuffle: true, Seed: 1})
-	if slices.Equal(mixed, all) || len(mixed) != 50 {
-		t.Errorf("shuffled: %v", mixed)
-	}
-	if got := answers(Options{Shuffle: true, Seed: 1, Limit: 5}); !slices.Equal(got, mixed[:5]) {
-		t.Errorf("the first five of the shuffle: got %v, want %v", got, mixed[:5])
-	}
-	if got := answers(Options{Shuffle: true, Seed: 2}); slices.Equal(got, mixed) {
-		t.Error("another seed gave the same order")
-	}
-	if got := answers(Options{Limit: 500}); len(got) != 50 {
-		t.Errorf("limit beyond the end: %d problems", len(got))
-	}
-	if _, _, err := File(path, Options{Limit: -1}); err == nil {
-		t.Error("a negative limit was accepted")
-	}
-	if _, _, err := File(path+".absent.jsonl", Options{}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("an absent file: %v", err)
+		got, _, err := readFile(path, Options{})
+		if len(got) == 2 {
+			want[1].Metadata = map[string]string{"row": "78"} // no samples are asked for any more
+		}
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v (%v)", name, got, want, err)
+		}
 	}
 }
 
@@ -352,7 +358,7 @@ func TestParquet(t *testing.T) {
 	if err := errors.Join(w.Write(rec), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	got, s, err := File(path, Options{Columns: Columns{Metadata: []string{"metadata.level"}}})
+	got, s, err := readFile(path, Options{Columns: Columns{Metadata: []string{"metadata.level"}}})
 	if err != nil || len(got) != 3 {
 		t.Fatalf("%d problems, %v", len(got), err)
 	}
@@ -400,7 +406,7 @@ func TestRealDataSets(t *testing.T) {
 		{file: "aime_train.json", rows: 975, kept: 975, problem: "problem", answer: "answer", solution: "solution", answers: map[int]string{0: "60"}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
-			problems, s, err := File(filepath.Join(dir, c.file), Options{})
+			problems, s, err := readFile(filepath.Join(dir, c.file), Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

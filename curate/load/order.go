@@ -1,10 +1,6 @@
 package load
 
-import (
-	"slices"
-
-	"openrs/schemas"
-)
+import "slices"
 
 // Order says in which order, how many and how often problems are published.
 type Order struct {
@@ -14,16 +10,18 @@ type Order struct {
 	Epochs  int    // how often all of them come; 0: once
 }
 
-// Apply returns the problems in that order. It leaves the argument as it is.
-func (o Order) Apply(problems []schemas.Problem) []schemas.Problem {
-	kept := slices.Clone(problems)
+// Apply returns items, such as problems or their places, in that order, one
+// epoch after the other, and those beyond the limit. It leaves the argument
+// as it is.
+func Apply[T any](o Order, items []T) (all, beyond []T) {
+	kept := slices.Clone(items)
 	if o.Shuffle {
 		Shuffle(kept, o.Seed)
 	}
 	if o.Limit > 0 && o.Limit < len(kept) {
-		kept = kept[:o.Limit]
+		kept, beyond = kept[:o.Limit], kept[o.Limit:]
 	}
-	all := slices.Clone(kept)
+	all = slices.Clone(kept)
 	for epoch := 1; epoch < o.Epochs; epoch++ {
 		again := slices.Clone(kept)
 		if o.Shuffle {
@@ -31,5 +29,5 @@ func (o Order) Apply(problems []schemas.Problem) []schemas.Problem {
 		}
 		all = append(all, again...)
 	}
-	return all
+	return all, beyond
 }

@@ -19,10 +19,17 @@ func TestOrder(t *testing.T) {
 		}
 		return out
 	}
-	if got := ids(Order{Limit: 3, Epochs: 2}.Apply(problems)); !slices.Equal(got, []string{"0", "1", "2", "0", "1", "2"}) {
+	apply := func(o Order) []schemas.Problem {
+		all, beyond := Apply(o, problems)
+		if want := max(0, len(problems)-o.Limit); o.Limit > 0 && len(beyond) != want {
+			t.Errorf("%d beyond the limit, want %d", len(beyond), want)
+		}
+		return all
+	}
+	if got := ids(apply(Order{Limit: 3, Epochs: 2})); !slices.Equal(got, []string{"0", "1", "2", "0", "1", "2"}) {
 		t.Errorf("two epochs of three: %v", got)
 	}
-	shuffled := ids(Order{Shuffle: true, Seed: 5, Epochs: 2}.Apply(problems))
+	shuffled := ids(apply(Order{Shuffle: true, Seed: 5, Epochs: 2}))
 	if len(shuffled) != 40 || slices.Equal(shuffled[:20], shuffled[20:]) || slices.Equal(shuffled[:20], ids(problems)) {
 		t.Errorf("each epoch has an order of its own: %v", shuffled)
 	}
