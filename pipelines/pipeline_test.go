@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -171,12 +172,23 @@ func TestShippedRecipes(t *testing.T) {
 			t.Fatal(err)
 		}
 		path += "/recipes/" + f.Name()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(text, []byte("\ncommon:")) { // of a data set, not of a run
+			fails(t, start(t, t.TempDir(), nil, "curate", "--config", path, "--out", "x.jsonl"), "no data file")
+			continue
+		}
 		for _, stage := range []string{"curate synth", "generate", "score", "update"} {
 			// Refused for the port, after the recipe was read.
-			args := []string{"--config", path, "--nats", "nats://user:secret@127.0.0.1:" + strconv.Itoa(1+i)}
+			args := []string{"--config", path, "--run", "r", "--nats", "nats://user:secret@127.0.0.1:" + strconv.Itoa(1+i)}
 			binary := stage
-			if stage == "curate synth" {
+			switch stage {
+			case "curate synth":
 				binary, args = "curate", append([]string{"synth"}, args...)
+			case "generate", "update":
+				args = append(args, "--model", "tiny")
 			}
 			fails(t, start(t, t.TempDir(), nil, binary, args...), "credentials in the server address")
 		}
