@@ -8,6 +8,7 @@
 //	crash_test.go      processes and server killed at random moments
 //	resume_test.go     stopping and going on; training and scoring again from what a run recorded
 //	compose_test.go    stages without a server: pipes and files
+//	study_test.go      the experiments of the open-rs study at a small scale, their recipes, and recipes made of TRL's
 //	badinput_test.go   what a user reads when something is wrong
 //	badstream_test.go  the same in a run: damaged messages, stages that disagree
 //	cuda_test.go       runs on several GPUs (with the build tag cuda: stages/device/cuda/test.sh -run GPU ./pipelines)

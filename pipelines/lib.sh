@@ -59,3 +59,41 @@ follow() {
     sleep 1
   done
 }
+
+# claim DIR: makes this script the only one at work in DIR, a run's folder. Processes that a killed one has left
+# behind, by the numbers in DIR/pids, are ended first; a script that is alive keeps its run.
+claim() {
+  local pid
+  if [ -f "$1/pids" ]; then
+    read -r pid <"$1/pids" || true
+    if [ "$pid" != $$ ] && at_work "$pid" "$0"; then
+      echo "another ${0##*/} is at work in $1" >&2
+      return 1
+    fi
+    for pid in $(tail -n +2 "$1/pids"); do
+      end_stage "$pid" "$1"
+    done
+  fi
+  echo $$ >"$1/pids"
+}
+
+# at_work PID TEXT: whether a process is alive and has TEXT in its command line.
+at_work() {
+  case " $(ps -o args= -p "$1" 2>/dev/null) " in
+    *"$2"*) return 0 ;;
+  esac
+  return 1
+}
+
+# end_stage PID DIR: ends a process of the run in DIR, if it is one: numbers of processes are given out again.
+end_stage() {
+  local text=" --run ${2##*/} "
+  at_work "$1" "$text" || text="$2/"
+  at_work "$1" "$text" || return 0
+  kill "$1" 2>/dev/null || return 0
+  for _ in $(seq 150); do
+    at_work "$1" "$text" || return 0
+    sleep 0.1
+  done
+  kill -9 "$1" 2>/dev/null || true
+}
