@@ -150,7 +150,7 @@ func TestBadInput(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, []string{"model-00002-of-00002.safetensors"}},
-		{"an unknown feature", sample, model("config.json", swap("{", `{"rope_scaling":{"type":"yarn","factor":4.0},`)), []string{"config.json", "rope_scaling"}},
+		{"an unknown feature", sample, model("config.json", swap("{", `{"rope_scaling":{"type":"dynamic","factor":4.0},`)), []string{"config.json", "rope_scaling"}},
 		{"a sliding window", sample, model("config.json", swap("{", `{"use_sliding_window":true,"sliding_window":128,`)), []string{"config.json", "sliding_window"}},
 		{"another architecture", sample, model("config.json", swap(`"qwen2"`, `"mamba2"`)), []string{"config.json", "mamba2"}},
 		{"a size that makes no sense", sample, model("config.json", swap(`"num_attention_heads": 4`, `"num_attention_heads": 0`)), []string{"config.json", "num_attention_heads"}},
