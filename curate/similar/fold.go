@@ -25,8 +25,13 @@ func fold(raw string) (s string, offsets []int32) {
 	for i := 0; i < len(raw); {
 		c := raw[i]
 		if c < utf8.RuneSelf {
-			if c == '=' && strings.HasPrefix(raw[i+1:], "\u0338") { // ≠, decomposed
-				put(i, "!")
+			if strings.HasPrefix(raw[i+1:], struck) { // ≠ and others, decomposed
+				switch {
+				case c == '=':
+					put(i, "!")
+				case c == '<' || c == '>' || c == '|':
+					put(i, " \\not ")
+				}
 			}
 			b.WriteByte(c)
 			offsets = append(offsets, int32(i))
@@ -34,10 +39,21 @@ func fold(raw string) (s string, offsets []int32) {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(raw[i:])
+		run := superscripts(raw[i:])
 		switch {
 		case r == utf8.RuneError:
 			put(i, " ")
+		case run > size: // 10⁻³ is 10^{-3}
+			size = run
+			put(i, "^{")
+			for _, r := range raw[i : i+run] {
+				put(i, symbolSpelling[r][1:])
+			}
+			put(i, "}")
 		default:
+			if strings.HasPrefix(raw[i+size:], struck) && unicode.IsSymbol(r) {
+				put(i, " \\not ")
+			}
 			foldRune(r, raw[i:i+size], func(w string) { put(i, w) })
 		}
 		i += size
@@ -56,8 +72,11 @@ func foldRune(r rune, s string, put func(string)) {
 		put(plain(r, s))
 		return
 	}
-	if unicode.Is(unicode.No, r) { // ½: not part of a number before it
+	switch {
+	case unicode.Is(unicode.No, r): // ½: not part of a number before it
 		put(" ")
+	case strings.Contains(d, struck): // ⊄ is ⊂ struck out, which must not be taken for an accent
+		put(" \\not ")
 	}
 	for _, q := range d {
 		w, ok := spelling(q)
@@ -66,6 +85,19 @@ func foldRune(r rune, s string, put func(string)) {
 		}
 		put(w)
 	}
+}
+
+// struck is the stroke through a symbol that negates it.
+const struck = "\u0338"
+
+// superscripts is the length of the digits and signs above the line that s begins with.
+func superscripts(s string) int {
+	for i, r := range s {
+		if w := symbolSpelling[r]; len(w) < 2 || w[0] != '^' {
+			return i
+		}
+	}
+	return len(s)
 }
 
 // spelling is the table's spelling of a character in either case.

@@ -181,6 +181,7 @@ func (x *ngramIndex) excerpts(words []plainWord, row, item *Text, i int32) (stri
 		itemWords = letters
 	}
 	from, at, length := 0, 0, 0
+	left := 64 * (len(words) + len(itemWords)) // comparisons: the same words over and over would take their product
 	for _, n := range x.lengths {
 		eachGram(words, n, func(key uint64, pos int) {
 			for _, p := range x.grams.get(key) {
@@ -188,8 +189,9 @@ func (x *ngramIndex) excerpts(words []plainWord, row, item *Text, i int32) (stri
 					continue
 				}
 				k := 0
-				for pos+k < len(words) && int(p.pos)+k < len(itemWords) && words[pos+k].hash == itemWords[int(p.pos)+k].hash {
+				for left > 0 && pos+k < len(words) && int(p.pos)+k < len(itemWords) && words[pos+k].hash == itemWords[int(p.pos)+k].hash {
 					k++
+					left--
 				}
 				if k > length {
 					from, at, length = pos, int(p.pos), k

@@ -142,7 +142,7 @@ func (n *normaliser) letters() {
 		case c >= 'A' && c <= 'Z':
 			n.buf = append(n.buf, c+'a'-'A')
 			n.i++
-		case c == '\'' && count > 0 && n.i+1 < len(n.s) && isLetter(n.s[n.i+1]) && (count > 1 || n.contraction(n.i+1)):
+		case c == '\'' && count > 0 && n.i+1 < len(n.s) && isLetter(n.s[n.i+1]) && (count > 1 && !(upper && isUpper(n.s[n.i+1])) || n.contraction(n.i+1)):
 			n.i++
 			continue
 		case c >= utf8.RuneSelf:
@@ -185,7 +185,7 @@ func (n *normaliser) contraction(i int) bool {
 	for j < len(n.s) && isLetter(n.s[j]) {
 		j++
 	}
-	switch n.s[i:j] {
+	switch strings.ToLower(n.s[i:j]) {
 	case "s", "m", "t", "d", "ll", "re", "ve":
 		return true
 	}
@@ -245,6 +245,8 @@ func (n *normaliser) degrees() {
 	k.end, k.kind = int32(len(n.buf)), kindWord
 	n.number = -1
 }
+
+func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
 
 // leadingPoint reports whether the point at i begins a number such as .5.
 func (n *normaliser) leadingPoint() bool {
@@ -343,6 +345,11 @@ func (n *normaliser) symbol(c byte) {
 				n.add("!", at, kindSymbol)
 			}
 		}
+	case '*':
+		if at > 0 && next == '*' && n.i+1 < len(n.s) && operand(n.s[at-1], ')') && operand(n.s[n.i+1], '(') {
+			n.i++
+			n.add("^", at, kindSymbol) // 2**3; two stars at the edge of a word are Markdown
+		}
 	case '-':
 		n.hyphen(at)
 	case '%':
@@ -358,6 +365,9 @@ func (n *normaliser) symbol(c byte) {
 		}
 	}
 }
+
+// operand reports whether c may be at the end of an operand: a letter, a digit or the bracket.
+func operand(c, bracket byte) bool { return isLetter(c) || isDigit(c) || c == bracket }
 
 // hyphen adds a minus sign unless the dash only joins words (nine-digit,
 // x-axis) or separates clauses (--).
@@ -385,12 +395,24 @@ func (n *normaliser) prime(at int) {
 	}
 	k := n.toks[len(n.toks)-1]
 	switch p := n.s[at-1]; {
-	case isLetter(p) && k.end-k.start == 1, p == ')', p == '}':
+	case isLetter(p) && k.kind == kindName && !n.quoted(at-int(k.end-k.start)), p == ')', p == '}':
 	case p == '\'' && n.last() == "prime":
 	default:
 		return
 	}
 	n.add("prime", at, kindWord)
+}
+
+// quoted reports whether a quotation mark stands before the last word, which begins at i.
+func (n *normaliser) quoted(i int) bool {
+	if i < 1 || n.s[i-1] != '\'' {
+		return false
+	}
+	if len(n.toks) < 2 {
+		return true
+	}
+	k := n.toks[len(n.toks)-2]
+	return string(n.buf[k.start:k.end]) != "prime"
 }
 
 // drawing replaces an [asy] drawing by one word that is the same for the same

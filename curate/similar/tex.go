@@ -92,6 +92,7 @@ var texCommands = func() map[string]texCommand {
 // symbolSpelling gives the ASCII or TeX spelling of symbols outside ASCII, so
 // that the rest of the normaliser sees one spelling only. It is only read.
 var symbolSpelling = map[rune]string{
+	'∉': " \\notin ", '∤': " \\nmid ", '≰': " \\nleq ", '≱': " \\ngeq ", '∓': " \\mp ",
 	'≤': "<=", '⩽': "<=", '≦': "<=", '≥': ">=", '⩾': ">=", '≧': ">=", '≠': "!=",
 	'−': "-", '–': "-", '‐': "-", '‑': "-", '‒': "-", '—': " ", '―': " ", '×': " ", '·': " ", '⋅': " ", '∙': " ", '÷': "/", '∕': "/", '⁄': "/",
 	'’': "'", '‘': "'", '′': "'", 'ʹ': "'", '″': "''", '“': " ", '”': " ", '„': " ",
