@@ -7,6 +7,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"openrs/generate/engine"
@@ -20,7 +21,7 @@ type Conversation struct {
 	Tokenizer *tokenizer.Tokenizer
 	// Sampling is the request of a turn without its prompt. MaxNewTokens 0 is all that the context leaves.
 	Sampling engine.Request
-	Context  int
+	Context  int            // longest prompt and answer together
 	System   string         // system message; "" for none
 	Template map[string]any // extra variables of the chat template
 
@@ -64,8 +65,12 @@ func (c *Conversation) Say(ctx context.Context, text string, begin func(thinking
 	}
 	request := c.Sampling
 	request.Prompt, request.Samples = c.Tokenizer.Encode(prompt), 1
-	if request.MaxNewTokens == 0 {
-		request.MaxNewTokens = max(1, c.Context-len(request.Prompt))
+	room := c.Context - len(request.Prompt)
+	if room < 1 {
+		return Reply{}, fmt.Errorf("%w: %d tokens in a context of %d", engine.ErrPromptTooLong, len(request.Prompt), c.Context)
+	}
+	if request.MaxNewTokens == 0 || request.MaxNewTokens > room {
+		request.MaxNewTokens = room
 	}
 
 	reply := Reply{Thinking: opens(prompt)}
@@ -77,7 +82,9 @@ func (c *Conversation) Say(ctx context.Context, text string, begin func(thinking
 	}
 	request.Each = func(t engine.Token) bool {
 		reply.Tokens++
-		add(decoder.Next(t.ID))
+		if t.Finish != engine.FinishStop { // the end token is no part of the answer
+			add(decoder.Next(t.ID))
+		}
 		reply.Finish = t.Finish
 		return ctx.Err() == nil
 	}
@@ -87,7 +94,7 @@ func (c *Conversation) Say(ctx context.Context, text string, begin func(thinking
 	begin(reply.Thinking)
 	for !c.Pool.Idle() {
 		if _, err := c.Pool.Step(); err != nil {
-			return Reply{}, err
+			return Reply{}, fmt.Errorf("%w: %w", errEngine, err)
 		}
 	}
 	add(decoder.Flush())
@@ -102,6 +109,9 @@ func (c *Conversation) Say(ctx context.Context, text string, begin func(thinking
 	c.turns = append(turns, tokenizer.Message{Role: "assistant", Content: answer})
 	return reply, nil
 }
+
+// errEngine marks an error after which there are no more answers.
+var errEngine = errors.New("sampling")
 
 // ErrTooLong reports whether an error of Say means that the conversation has outgrown the context.
 func ErrTooLong(err error) bool { return errors.Is(err, engine.ErrPromptTooLong) }

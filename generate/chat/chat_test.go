@@ -15,7 +15,9 @@ import (
 	"openrs/stages/tokenizer"
 )
 
-func open(t *testing.T) *Conversation {
+func open(t *testing.T) *Conversation { return openSized(t, engine.Options{MaxSequences: 2}) }
+
+func openSized(t *testing.T, opt engine.Options) *Conversation {
 	t.Helper()
 	source, err := pretrained.Open("tiny", 1)
 	if err != nil {
@@ -32,7 +34,7 @@ func open(t *testing.T) *Conversation {
 	if err := source.Load(m); err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.New(m, engine.Options{MaxSequences: 2})
+	e, err := engine.New(m, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +102,69 @@ func TestInterruptAndOverflow(t *testing.T) {
 	before := len(c.turns)
 	if _, err := c.Say(t.Context(), strings.Repeat("9+", 700), func(bool) {}, func(string) {}); !ErrTooLong(err) || len(c.turns) != before {
 		t.Errorf("%v, %d turns, want %d", err, len(c.turns), before)
+	}
+}
+
+// TestSmallCache has a cache that holds less than the model's context.
+func TestSmallCache(t *testing.T) {
+	c := openSized(t, engine.Options{MaxSequences: 2, CacheTokens: 64})
+	c.Context = 64
+	c.Sampling.Temperature, c.Sampling.MaxNewTokens, c.Sampling.Stop = 3, 1000, nil
+	r, shown := say(t, c, "1+1")
+	if r.Finish != "length" || r.Text != shown || r.Tokens < 20 || r.Tokens > 64 {
+		t.Errorf("reply %+v", r)
+	}
+	if _, err := c.Say(t.Context(), "1", func(bool) {}, func(string) {}); !ErrTooLong(err) {
+		t.Errorf("got %v, want the remark that /new helps", err)
+	}
+	var out bytes.Buffer
+	term := &terminal{conversation: c, out: &out, talk: true}
+	if err := term.run(t.Context(), strings.NewReader("1\n/new\n2\n")); err != nil || !strings.Contains(out.String(), "outgrown the model's context of 64") {
+		t.Errorf("%v after %q", err, out.String())
+	}
+}
+
+// TestNamedStop ends an answer at an ordinary token, as --stop does.
+func TestNamedStop(t *testing.T) {
+	c := open(t)
+	whole, _ := say(t, c, "1+2")
+	ids := c.Tokenizer.Encode("=")
+	if len(ids) != 1 || !strings.Contains(whole.Text, "=") {
+		t.Fatalf("%v, %q", ids, whole.Text)
+	}
+	c.Clear()
+	c.Sampling.Stop = append(slices.Clone(c.Sampling.Stop), ids...)
+	want, _, _ := strings.Cut(whole.Text, "=")
+	if r, shown := say(t, c, "1+2"); r.Text != want || shown != want || r.Finish != "stop" {
+		t.Errorf("%+v, shown %q, want %q", r, shown, want)
+	}
+}
+
+// TestBrokenTemplate is told of what a template can't render, and can go on.
+func TestBrokenTemplate(t *testing.T) {
+	c := open(t)
+	c.Template = map[string]any{"template": "missing"}
+	var out bytes.Buffer
+	term := &terminal{conversation: c, out: &out, talk: true}
+	if err := term.run(t.Context(), strings.NewReader("1\n2\n")); err != nil || strings.Count(out.String(), "no chat template \"missing\"") != 2 {
+		t.Errorf("%v after %q", err, out.String())
+	}
+	term.talk = false
+	if err := term.run(t.Context(), strings.NewReader("1\n")); err == nil {
+		t.Error("a script is told nothing")
+	}
+}
+
+// TestInterruptTwice is Ctrl-C while a prompt is read: the second one ends the command.
+func TestInterruptTwice(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	term := &terminal{}
+	term.set(cancel)
+	if !term.interrupt() || ctx.Err() == nil {
+		t.Error("the first did not end the answer")
+	}
+	if term.interrupt() {
+		t.Error("the second was taken for the answer too")
 	}
 }
 

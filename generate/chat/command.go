@@ -17,6 +17,7 @@ import (
 	"openrs/generate/engine"
 	"openrs/generate/sampler"
 	"openrs/stages"
+	"openrs/stages/tokenizer"
 )
 
 // Flags are the flags of the command.
@@ -50,13 +51,16 @@ func Run(ctx context.Context, env *stages.Env) error {
 		return err
 	}
 	defer s.Close()
+	if !s.Source.Tokenizer.HasChatTemplate() && s.Template["template"] == nil {
+		return fmt.Errorf("%s: %w, which a conversation needs: generate serve has /v1/completions", s.Source.Name, tokenizer.ErrNoTemplate)
+	}
 	if err := s.Load(); err != nil {
 		return err
 	}
 	suggest(&request, env, s)
 	request.Stop = s.Stop
 	c := &Conversation{
-		Pool: s.Pool, Tokenizer: s.Source.Tokenizer, Sampling: request, System: env.String("system"),
+		Pool: s.Pool, Tokenizer: s.Source.Tokenizer, Sampling: request, System: env.String("system"), Template: s.Template,
 		Context: min(s.Sizes.Context, s.Sizes.CacheTokens/s.Sizes.PageSize*s.Sizes.PageSize),
 	}
 	out := env.App.Writer
@@ -115,7 +119,8 @@ type terminal struct {
 	cancel context.CancelFunc // ends the answer that is coming; nil between answers
 }
 
-// interrupt ends the answer that is coming, if one is.
+// interrupt ends the answer that is coming, if one is and that was not tried before: it may take a while
+// until a long prompt has been read.
 func (t *terminal) interrupt() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -123,6 +128,7 @@ func (t *terminal) interrupt() bool {
 		return false
 	}
 	t.cancel()
+	t.cancel = nil
 	return true
 }
 
@@ -146,13 +152,12 @@ func (t *terminal) run(ctx context.Context, in io.Reader) error {
 			}
 		}
 	}()
-	for {
+	for ctx.Err() == nil { // there may be a line too
 		if t.talk {
 			fmt.Fprint(t.out, "\n> ")
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
 		case l := <-turns:
 			if l.text != "" {
 				if quit, err := t.take(ctx, l.text); quit || err != nil {
@@ -167,6 +172,7 @@ func (t *terminal) run(ctx context.Context, in io.Reader) error {
 			}
 		}
 	}
+	return ctx.Err()
 }
 
 // turn reads lines up to one that does not end in a backslash.
@@ -221,14 +227,13 @@ func (t *terminal) say(ctx context.Context, text string) error {
 	began := time.Now()
 	reply, err := t.conversation.Say(ctx, text, s.begin, s.write)
 	s.end()
-	switch {
-	case ErrTooLong(err):
+	if ErrTooLong(err) {
 		err = fmt.Errorf("the conversation has outgrown the model's context of %d tokens: /new begins anew: %w", t.conversation.Context, err)
-		if t.talk {
-			fmt.Fprintf(t.out, "(%v)\n", err)
-			return nil
-		}
-		return err
+	}
+	switch {
+	case err != nil && t.talk && !errors.Is(err, errEngine): // somebody can say something else
+		fmt.Fprintf(t.out, "(%v)\n", err)
+		return nil
 	case err != nil:
 		return err
 	}
