@@ -2,7 +2,9 @@ package logprobs
 
 import (
 	"openrs/generate/engine"
+	"openrs/stages/checkpoint"
 	"openrs/stages/device"
+	"openrs/stages/model"
 )
 
 // Score returns the log-probability of each of ids[1:] given what precedes it, in nats, and, with n > 0,
@@ -22,4 +24,12 @@ func (s *Scorer) Score(ids []int32, n int) (logprobs []float32, top [][]engine.R
 		return nil
 	})
 	return logprobs, top, err
+}
+
+// Plan estimates the memory that scoring a text of n tokens takes beside the weights.
+func Plan(cfg checkpoint.Config, dtype device.DType, n int) model.Memory {
+	return model.Plan(cfg, model.Options{DType: dtype}, model.Workload{
+		Rows: n, Predictions: n, LogitRows: min(n, chunk),
+		Pages: (n + device.KeyBlock - 1) / device.KeyBlock, PerPage: device.KeyBlock,
+	})
 }

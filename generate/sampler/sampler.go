@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"openrs/generate/engine"
+	"openrs/generate/logprobs"
 	"openrs/stages"
 	"openrs/stages/backend"
 	"openrs/stages/model"
@@ -38,6 +39,8 @@ type Sampler struct {
 	Template map[string]any // variables of the chat template, by --chat-template-kwargs
 	Sizes    engine.Options // of each engine, defaults filled in
 	Pool     *engine.Pool
+	// Scorable is the longest text whose log-probabilities can be worked out beside the engines.
+	Scorable int
 }
 
 // Open opens the flags' model without reading its weights. newTokens is the longest completion that
@@ -69,6 +72,7 @@ func Open(env *stages.Env, newTokens int) (s *Sampler, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Scorable = scorable(session, s.Sizes)
 	if s.Models, err = session.NewEach(); err != nil {
 		return nil, err
 	}
@@ -129,6 +133,27 @@ func fit(env *stages.Env, session *pretrained.Session, newTokens int, opt engine
 	backend.LogPlan(env.Log, dev, plan)
 	return opt, nil
 }
+
+// scorable plans the engines and the scoring of a text together, of the longest that fits.
+func scorable(session *pretrained.Session, sizes engine.Options) int {
+	cfg, dev, dtype := session.Source.Config, session.Device, session.DType
+	for n := sizes.Context; ; n /= 2 {
+		plan, err := sizes.Plan(cfg, dtype)
+		if err != nil {
+			return 0
+		}
+		scoring := logprobs.Plan(cfg, dtype, n)
+		plan.Cache = (plan.Cache + scoring.Cache) / 4 * roofline.CacheValue(dev)
+		plan.Weights += session.Source.AdapterBytes(dtype)
+		plan.Activations += scoring.Activations
+		if n <= smallestScored || backend.Fits(dev, plan) {
+			return n
+		}
+	}
+}
+
+// smallestScored is a text that no server refuses.
+const smallestScored = 512
 
 // stopTokens are the model's end tokens and those named on the command line.
 func stopTokens(source *pretrained.Model, names []string) ([]int32, error) {

@@ -7,10 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strings"
-	"time"
 
 	"openrs/generate/engine"
 )
@@ -23,6 +23,7 @@ type question struct {
 	logprobs  bool
 	top       int  // alternatives of each token
 	echo      bool // the answer begins with the prompt
+	endToken  bool // the token that ends a completion is among those with log-probabilities
 }
 
 // tokenInfo is what an answer says of one of its tokens.
@@ -113,7 +114,7 @@ type asked struct {
 
 // prepare makes calls of a question, or says why it can't be answered.
 func (s *Server) prepare(ctx context.Context, q *question) (*asked, error) {
-	if q.Model != "" && q.Model != s.opt.Name {
+	if q.Model != "" && q.Model != s.opt.Name && q.Model != s.opt.Folder {
 		return nil, s.noModel(q.Model)
 	}
 	n := 1
@@ -128,7 +129,11 @@ func (s *Server) prepare(ctx context.Context, q *question) (*asked, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.box = newMailbox(len(q.prompts))
+	together := n
+	if s.opt.Together > 0 {
+		together = min(n, s.opt.Together)
+	}
+	a.box = newMailbox(len(q.prompts) * ((n + together - 1) / together))
 	scoring := q.echo && q.MaxTokens != nil && *q.MaxTokens == 0
 	if scoring {
 		a.box = newMailbox(0)
@@ -139,7 +144,7 @@ func (s *Server) prepare(ctx context.Context, q *question) (*asked, error) {
 		if req.MaxNewTokens, err = s.room(q, len(prompt), scoring); err != nil {
 			return nil, err
 		}
-		req.Prompt, req.ProblemID, req.Samples = prompt, promptID(prompt), n
+		req.Prompt, req.ProblemID = prompt, promptID(prompt)
 		base := i * n
 		for range n {
 			a.choices = append(a.choices, &choice{decoder: s.opt.Tokenizer.NewDecoder(true), stop: stopper{stops: q.Stop}, ends: req.Stop})
@@ -150,15 +155,22 @@ func (s *Server) prepare(ctx context.Context, q *question) (*asked, error) {
 			}
 			continue
 		}
-		choices := a.choices[base:]
-		req.Each = func(t engine.Token) bool {
-			a.box.put(event{choice: base + t.Sample, token: t})
-			return !choices[t.Sample].halt.Load() && ctx.Err() == nil
+		for first := 0; first < n; first += together {
+			req.Samples, req.FirstSample = min(together, n-first), int32(first)
+			req.Each = func(t engine.Token) bool {
+				at := base + first + t.Sample
+				a.box.put(event{choice: at, token: t})
+				return !a.choices[at].halt.Load() && ctx.Err() == nil
+			}
+			a.calls = append(a.calls, &call{ctx: ctx, request: req, box: a.box})
 		}
-		a.calls = append(a.calls, &call{ctx: ctx, request: req, box: a.box})
 	}
 	return a, nil
 }
+
+// greedyBelow is the temperature below which the most probable token is taken, as in vLLM: logits divided
+// by much less are no numbers any more.
+const greedyBelow = 1e-5
 
 // sampling is the request of a question without its prompt. What the question leaves open is as the
 // model's authors suggest, then as the API has it.
@@ -174,8 +186,14 @@ func (s *Server) sampling(q *question) (engine.Request, error) {
 	}
 	g := s.opt.Generation
 	r := engine.Request{
-		Temperature: pick(q.Temperature, g.Temperature, 1), TopP: pick(q.TopP, g.TopP, 1), MinP: pick(q.MinP, g.MinP, 0),
+		Temperature: pick(q.Temperature, g.Temperature, 1), TopP: min(1, pick(q.TopP, g.TopP, 1)), MinP: min(1, pick(q.MinP, g.MinP, 0)),
 		Stop: append(append([]int32(nil), s.opt.Ends...), q.StopTokenIDs...),
+	}
+	if r.Temperature < greedyBelow {
+		r.Temperature = 0
+	}
+	if r.TopP == 0 { // which the engine takes for off
+		r.TopP = math.SmallestNonzeroFloat32
 	}
 	switch {
 	case q.TopK != nil:
@@ -276,7 +294,7 @@ func (o *collector) take(a *asked, events []event, q *question) error {
 		p.text += text
 		o.written[e.choice] += length(text)
 		p.finish = c.finish
-		if q.logprobs && shown {
+		if q.logprobs && (shown || q.endToken) {
 			lp := e.token.LogProb
 			p.tokens = append(p.tokens, tokenInfo{id: e.token.ID, logprob: &lp, top: e.token.Top, offset: at})
 		}
@@ -311,59 +329,6 @@ func (o *collector) end(w http.ResponseWriter, a *asked, q *question) error {
 	return o.stream.done()
 }
 
-// echoes returns what each choice begins with: nothing, or its prompt.
-func (s *Server) echoes(ctx context.Context, q *question, samples int) ([]part, error) {
-	begin := make([]part, len(q.prompts)*samples)
-	if !q.echo {
-		return begin, nil
-	}
-	var calls []*call
-	box := newMailbox(len(q.prompts))
-	for _, prompt := range q.prompts {
-		calls = append(calls, &call{ctx: ctx, request: engine.Request{Prompt: prompt}, box: box, score: &scores{}, top: q.top})
-	}
-	if q.logprobs {
-		if err := s.loop.submit(calls...); err != nil {
-			return nil, err
-		}
-		if _, _, err := box.take(ctx); err != nil {
-			return nil, err
-		}
-	}
-	scoring := q.MaxTokens != nil && *q.MaxTokens == 0
-	for i := range begin {
-		prompt := q.prompts[i/samples]
-		p := part{text: s.opt.Tokenizer.Decode(prompt, true)}
-		if scoring {
-			p.finish = "length"
-		}
-		if q.logprobs {
-			p.tokens = s.echoed(prompt, calls[i/samples].score)
-		}
-		begin[i] = p
-	}
-	return begin, nil
-}
-
-// echoed are the tokens of a scored prompt. The first has nothing before it and so no probability.
-func (s *Server) echoed(prompt []int32, known *scores) []tokenInfo {
-	decoder := s.opt.Tokenizer.NewDecoder(true)
-	var out []tokenInfo
-	offset := 0
-	for i, id := range prompt {
-		t := tokenInfo{id: id, offset: offset}
-		if i > 0 {
-			t.logprob = &known.logprobs[i-1]
-			if known.top != nil {
-				t.top = known.top[i-1]
-			}
-		}
-		offset += length(decoder.Next(id))
-		out = append(out, t)
-	}
-	return out
-}
-
 // alive is a request's context that ends with the server too.
 func (s *Server) alive(parent context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
@@ -395,6 +360,3 @@ func (s *Server) asAPIError(err error) *apiError {
 	}
 	return &apiError{Status: http.StatusInternalServerError, Type: "server_error", Message: strings.ReplaceAll(err.Error(), "\n", "; ")}
 }
-
-// created is the time that answers carry.
-func created() int64 { return time.Now().Unix() }

@@ -2,8 +2,10 @@ package serve
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
+	"time"
 
 	"openrs/stages/tokenizer"
 )
@@ -11,11 +13,11 @@ import (
 // chatRequest is the body of POST /v1/chat/completions.
 type chatRequest struct {
 	common
-	Messages            []chatMessage  `json:"messages"`
-	MaxCompletionTokens *int           `json:"max_completion_tokens"`
-	LogProbs            bool           `json:"logprobs"`
-	TopLogProbs         int            `json:"top_logprobs"`
-	TemplateVariables   map[string]any `json:"chat_template_kwargs"` // vLLM's name
+	Messages            []chatMessage   `json:"messages"`
+	MaxCompletionTokens *int            `json:"max_completion_tokens"`
+	LogProbs            bool            `json:"logprobs"`
+	TopLogProbs         int             `json:"top_logprobs"`
+	TemplateVariables   json.RawMessage `json:"chat_template_kwargs"` // vLLM's name
 
 	ResponseFormat    *struct{ Type string } `json:"response_format"`
 	Tools             []json.RawMessage      `json:"tools"`
@@ -28,6 +30,7 @@ type chatRequest struct {
 // chatMessage is a turn. Content is a string, null, or a list of text parts.
 type chatMessage struct {
 	Role      string            `json:"role"`
+	Type      json.RawMessage   `json:"type"` // "text", from lm-evaluation-harness
 	Content   content           `json:"content"`
 	Name      *string           `json:"name"`
 	Reasoning *string           `json:"reasoning_content"`
@@ -126,7 +129,11 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) error {
 	if err := p.check(s.opt.MaxChoices); err != nil {
 		return err
 	}
-	text, err := s.opt.Tokenizer.ApplyChatTemplate(p.turns(), true, p.TemplateVariables)
+	variables, err := s.variables(p.TemplateVariables)
+	if err != nil {
+		return err
+	}
+	text, err := s.opt.Tokenizer.ApplyChatTemplate(p.turns(), true, variables)
 	if err != nil {
 		return invalid("messages", "%v", err)
 	}
@@ -137,5 +144,22 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) error {
 		common: p.common, prompts: [][]int32{s.opt.Tokenizer.Encode(text)},
 		logprobs: p.LogProbs, top: p.TopLogProbs, newTokens: s.opt.Context,
 	}
-	return s.answer(w, r, &ask, &chatFormat{id: newID("chatcmpl-"), server: s, logprobs: p.LogProbs})
+	return s.answer(w, r, &ask, &chatFormat{id: newID("chatcmpl-"), created: time.Now().Unix(), server: s, logprobs: p.LogProbs})
+}
+
+// variables are the template's: the server's own, and over them those of a request.
+func (s *Server) variables(raw json.RawMessage) (map[string]any, error) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return s.opt.Template, nil
+	}
+	own, err := tokenizer.Variables(raw)
+	if err != nil {
+		return nil, invalid("chat_template_kwargs", "chat_template_kwargs: %v", err)
+	}
+	all := maps.Clone(s.opt.Template)
+	if all == nil {
+		return own, nil
+	}
+	maps.Copy(all, own)
+	return all, nil
 }

@@ -71,16 +71,17 @@ func Run(ctx context.Context, env *stages.Env) error {
 	}
 	print := sha256.Sum256(config)
 	server := New(Options{
-		Name: name, Fingerprint: "openrs-" + hex.EncodeToString(print[:6]), Tokenizer: s.Source.Tokenizer, Ends: s.Stop,
-		Generation: s.Source.Generation, Vocab: s.Source.Config.Vocab,
+		Name: name, Folder: env.String("model"), Fingerprint: "openrs-" + hex.EncodeToString(print[:6]), Tokenizer: s.Source.Tokenizer, Ends: s.Stop,
+		Generation: s.Source.Generation, Template: s.Template, Vocab: s.Source.Config.Vocab,
 		Context:    min(s.Sizes.Context, s.Sizes.CacheTokens/s.Sizes.PageSize*s.Sizes.PageSize),
-		MaxChoices: int(env.Int64("max-choices")), MaxWaiting: int(env.Int64("max-waiting")), MaxBody: env.Int64("max-body"),
+		Scorable:   s.Scorable,
+		MaxChoices: int(env.Int64("max-choices")), Together: s.Sizes.MaxSequences, MaxWaiting: int(env.Int64("max-waiting")), MaxBody: env.Int64("max-body"),
 		Key: env.String("api-key"), Log: env.Log,
 	}, s.Pool, scorer)
 	if addr, ok := listener.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() && env.String("api-key") == "" {
 		env.Log.Warn("everybody who can reach this machine can use the model: --api-key asks for a key", "listen", addr.String())
 	}
 	env.SetGrace(drain + 10*time.Second)
-	env.Log.Info("serving", "url", "http://"+listener.Addr().String()+"/v1", "model", name, "device", s.Device.Name(), "dtype", s.DType.String(), "context", server.opt.Context)
+	env.Log.Info("serving", "url", "http://"+listener.Addr().String()+"/v1", "model", name, "device", s.Device.Name(), "dtype", s.DType.String(), "context", server.opt.Context, "scorable", s.Scorable)
 	return server.Run(ctx, listener, drain)
 }

@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 	"unicode/utf8"
 )
 
@@ -97,11 +98,12 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ask := question{common: p.common, prompts: prompts, newTokens: ordinaryNewTokens, echo: p.Echo}
+	// vLLM lists the end token here, and lm-evaluation-harness counts on as many tokens as it has asked for.
+	ask := question{common: p.common, prompts: prompts, newTokens: ordinaryNewTokens, echo: p.Echo, endToken: true}
 	if p.LogProbs != nil {
 		ask.logprobs, ask.top = true, *p.LogProbs
 	}
-	return s.answer(w, r, &ask, &textFormat{id: newID("cmpl-"), server: s, logprobs: ask.logprobs})
+	return s.answer(w, r, &ask, &textFormat{id: newID("cmpl-"), created: time.Now().Unix(), server: s, logprobs: ask.logprobs})
 }
 
 // length counts characters, as text_offset does.

@@ -39,12 +39,13 @@ func (s *Server) spell(id int32) (text string, raw []int) {
 // chatFormat writes chat.completion and chat.completion.chunk objects.
 type chatFormat struct {
 	id       string
+	created  int64 // Unix time, the same in all chunks
 	server   *Server
 	logprobs bool
 }
 
 func (f *chatFormat) object(kind string, choices []object) object {
-	return object{"id": f.id, "object": kind, "created": created(), "model": f.server.opt.Name, "system_fingerprint": f.server.opt.Fingerprint, "choices": choices}
+	return object{"id": f.id, "object": kind, "created": f.created, "model": f.server.opt.Name, "system_fingerprint": f.server.opt.Fingerprint, "choices": choices}
 }
 
 func (f *chatFormat) whole(parts []part, u usage) any {
@@ -93,6 +94,9 @@ func (f *chatFormat) tokens(p part) any {
 		e := entry(t.id, *t.logprob)
 		top := []object{}
 		for _, r := range t.top {
+			if r.ID == t.id { // worked out twice, which shows in the last bits
+				r.LogProb = *t.logprob
+			}
 			top = append(top, entry(r.ID, r.LogProb))
 		}
 		e["top_logprobs"] = top
@@ -104,6 +108,7 @@ func (f *chatFormat) tokens(p part) any {
 // textFormat writes text_completion objects, which are the same whole and in a stream.
 type textFormat struct {
 	id       string
+	created  int64 // Unix time, the same in all chunks
 	server   *Server
 	logprobs bool
 }
@@ -113,7 +118,7 @@ func (f *textFormat) object(parts []part) object {
 	for _, p := range parts {
 		choices = append(choices, object{"index": p.index, "text": p.text, "logprobs": f.tokens(p), "finish_reason": finishReason(p.finish)})
 	}
-	return object{"id": f.id, "object": "text_completion", "created": created(), "model": f.server.opt.Name, "system_fingerprint": f.server.opt.Fingerprint, "choices": choices}
+	return object{"id": f.id, "object": "text_completion", "created": f.created, "model": f.server.opt.Name, "system_fingerprint": f.server.opt.Fingerprint, "choices": choices}
 }
 
 func (f *textFormat) whole(parts []part, u usage) any {
@@ -150,7 +155,7 @@ func (f *textFormat) tokens(p part) any {
 
 // alternatives are the most probable tokens and the one that stands there; null for a first token.
 func (f *textFormat) alternatives(t tokenInfo, text string) map[string]float32 {
-	if t.logprob == nil || len(t.top) == 0 {
+	if t.logprob == nil {
 		return nil
 	}
 	out := map[string]float32{}

@@ -131,7 +131,8 @@ func (l *loop) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// admit moves calls from the queue into the engine while there is room.
+// admit moves calls from the queue into the engine while there is room. Texts are scored at once, one
+// between two steps while others are being answered, which must get on.
 func (l *loop) admit(running map[*call]bool) {
 	for {
 		c := l.next(func(c *call) bool {
@@ -146,6 +147,9 @@ func (l *loop) admit(running map[*call]bool) {
 			var err error
 			c.score.logprobs, c.score.top, err = l.scorer.Score(c.request.Prompt, c.top)
 			c.box.finish(err)
+			if !l.pool.Idle() {
+				return
+			}
 		default:
 			c.request.Tag = c
 			if err := l.pool.Add(c.request); err != nil {

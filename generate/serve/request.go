@@ -84,7 +84,7 @@ func (s *stops) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// maxStops is how many stop strings a request may have; OpenAI takes 4.
+// maxStops is how many stop strings, and how many stop tokens, a request may have; OpenAI takes 4 strings.
 const maxStops = 64
 
 // check refuses values that mean nothing, and parameters that this server does not have.
@@ -119,6 +119,8 @@ func (p *common) check(maxChoices int) error {
 		return invalid("logit_bias", "logit_bias is not supported")
 	case len(p.Stop) > maxStops:
 		return invalid("stop", "stop has %d strings, expected at most %d", len(p.Stop), maxStops)
+	case len(p.StopTokenIDs) > maxStops:
+		return invalid("stop_token_ids", "stop_token_ids has %d tokens, expected at most %d", len(p.StopTokenIDs), maxStops)
 	case p.StreamOptions != nil && !p.Stream:
 		return invalid("stream_options", "stream_options goes with stream: true")
 	}
@@ -137,10 +139,6 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) error {
 		return &apiError{Status: http.StatusUnsupportedMediaType, Type: "invalid_request_error",
 			Message: fmt.Sprintf("content type %q: expected application/json", r.Header.Get("Content-Type"))}
 	}
-	control := http.NewResponseController(w)
-	if err := control.SetReadDeadline(time.Now().Add(s.patience)); err != nil {
-		return err
-	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLong *http.MaxBytesError
 	switch {
@@ -151,7 +149,7 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) error {
 		return invalid("", "reading the body: %v", err)
 	}
 	// What is read from now on is whether the client is still there: that has no deadline.
-	if err := control.SetReadDeadline(time.Time{}); err != nil {
+	if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
 	return unmarshal(string(body), v)

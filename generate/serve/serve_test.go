@@ -71,7 +71,7 @@ func start(t *testing.T, sizes engine.Options, change func(*Options)) *service {
 	scorer := logprobs.New(m.model)
 	opt := Options{
 		Name: "tiny", Fingerprint: "openrs-test", Tokenizer: m.source.Tokenizer, Ends: m.source.EOS, Vocab: m.source.Config.Vocab,
-		Context: m.source.Config.MaxPositions, MaxChoices: 64, MaxWaiting: 512, MaxBody: 1 << 16, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Context: m.source.Config.MaxPositions, Scorable: 900, MaxChoices: 64, MaxWaiting: 512, MaxBody: 1 << 16, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	if change != nil {
 		change(&opt)
@@ -412,6 +412,7 @@ func TestRefusals(t *testing.T) {
 		{"/v1/chat/completions", with(body{"stop": 5}), 400, "stop: expected a string or a list"},
 		{"/v1/chat/completions", with(body{"stop": []string{""}}), 400, "no empty string"},
 		{"/v1/chat/completions", with(body{"stop": make([]string, 65)}), 400, "stop has 65 strings"},
+		{"/v1/chat/completions", with(body{"stop_token_ids": make([]int, 65)}), 400, "stop_token_ids has 65 tokens"},
 		{"/v1/chat/completions", with(body{"frequency_penalty": 0.5}), 400, "frequency_penalty is not supported"},
 		{"/v1/chat/completions", with(body{"logit_bias": body{"5": 1}}), 400, "logit_bias is not supported"},
 		{"/v1/chat/completions", with(body{"top_logprobs": 3}), 400, "goes with logprobs"},
@@ -420,6 +421,8 @@ func TestRefusals(t *testing.T) {
 		{"/v1/chat/completions", with(body{"response_format": body{"type": "json_object"}}), 400, `"json_object" is not supported`},
 		{"/v1/chat/completions", with(body{"stream_options": body{"include_usage": true}}), 400, "goes with stream: true"},
 		{"/v1/chat/completions", with(body{"user": strings.Repeat("x", 1<<17)}), 413, "longer than 65536 bytes"},
+		{"/v1/chat/completions", with(body{"chat_template_kwargs": []int{1}}), 400, "expected a JSON object"},
+		{"/v1/completions", body{"prompt": strings.Repeat("1", 950), "echo": true, "logprobs": 1, "max_tokens": 0}, 400, "at most 900 fit into memory"},
 		{"/v1/completions", body{}, 400, "prompt: expected"},
 		{"/v1/completions", body{"prompt": ""}, 400, "prompt 1 is empty"},
 		{"/v1/completions", body{"prompt": []string{}}, 400, "0 prompts"},
@@ -576,13 +579,14 @@ func TestDrain(t *testing.T) {
 	s := start(t, engine.Options{}, nil)
 	r := s.open(t, t.Context(), body{"prompt": "1+1=", "max_tokens": 400, "temperature": 3, "seed": 1, "n": 4, "stream": true})
 	defer r.Body.Close()
-	first, err := bufio.NewReader(r.Body).ReadString('\n')
+	lines := bufio.NewReader(r.Body) // which may have read on
+	first, err := lines.ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
 	end := make(chan error)
 	go func() { end <- s.stop() }()
-	rest, err := io.ReadAll(r.Body)
+	rest, err := io.ReadAll(lines)
 	if err != nil || !strings.HasSuffix(string(rest), "data: [DONE]\n\n") {
 		t.Errorf("%v; the stream that began with %q ended with %q", err, first, rest[max(0, len(rest)-80):])
 	}

@@ -21,14 +21,18 @@ import (
 // Options describe the model and bound what requests may take.
 type Options struct {
 	Name        string // of the model in the API
+	Folder      string // what --model says, which requests may say too
 	Fingerprint string // system_fingerprint: changes with what answers may depend on
 	Tokenizer   *tokenizer.Tokenizer
 	Ends        []int32               // tokens that end a completion
 	Generation  checkpoint.Generation // sampling parameters of requests that have none
+	Template    map[string]any        // variables of the chat template that a request need not name
 	Vocab       int
 	Context     int // longest prompt and completion together
+	Scorable    int // longest text whose log-probabilities may be asked for (echo with logprobs)
 
 	MaxChoices int    // completions of one request
+	Together   int    // completions of one prompt that are sampled at the same time (0: all)
 	MaxWaiting int    // prompts that may wait for their turn; more are refused with 429
 	MaxBody    int64  // bytes of a request
 	Key        string // bearer token that requests must carry; "" for none
@@ -91,6 +95,8 @@ func (s *Server) Run(ctx context.Context, listener net.Listener, drain time.Dura
 func (s *Server) handler(local bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { s.health(w) })
+	mux.Handle("/v1/chat/completions", s.guard(local, wrongMethod))
+	mux.Handle("/v1/completions", s.guard(local, wrongMethod))
 	mux.Handle("GET /v1/models", s.guard(local, s.models))
 	mux.Handle("GET /v1/models/{name...}", s.guard(local, s.models))
 	mux.Handle("POST /v1/chat/completions", s.guard(local, s.chat))
@@ -99,7 +105,19 @@ func (s *Server) handler(local bool) http.Handler {
 		return &apiError{Status: http.StatusNotFound, Type: "invalid_request_error",
 			Message: fmt.Sprintf("%s %s: expected POST /v1/chat/completions, POST /v1/completions, GET /v1/models or GET /health", r.Method, r.URL.Path)}
 	}))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Also of those who are refused the body is read, to find the next request behind it.
+		if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.patience)); err != nil {
+			s.opt.Log.Warn("a client may take for ever to send its request", "error", err)
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// wrongMethod answers where only POST is known.
+func wrongMethod(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Allow", http.MethodPost)
+	return &apiError{Status: http.StatusMethodNotAllowed, Type: "invalid_request_error", Message: fmt.Sprintf("%s %s: expected POST", r.Method, r.URL.Path)}
 }
 
 // guard checks who asks and reports what went wrong.
@@ -131,9 +149,9 @@ func (s *Server) guard(local bool, next func(http.ResponseWriter, *http.Request)
 // author controls (DNS rebinding).
 func (s *Server) admit(r *http.Request, local bool) error {
 	if s.opt.Key != "" {
-		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.opt.Key))
-		if !ok || subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
+		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
 			return &apiError{Status: http.StatusUnauthorized, Type: "authentication_error", Code: "invalid_api_key",
 				Message: "expected the header Authorization: Bearer KEY with the server's key"}
 		}
