@@ -49,9 +49,11 @@ func (p *RunPolicies) Load(ctx context.Context, version, step int64) error {
 	switch {
 	case p.trained(ctx, step):
 		return ErrTrained
+	case ctx.Err() != nil: // so nobody could say whether the step has been trained on
+		return ctx.Err()
 	case errors.Is(err, bus.ErrNoMorePolicies):
 		return ErrTrainingEnded
-	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+	case errors.Is(err, context.DeadlineExceeded):
 		return ErrNotYet
 	case err != nil:
 		return err
@@ -60,6 +62,9 @@ func (p *RunPolicies) Load(ctx context.Context, version, step int64) error {
 		// Another worker may have done the step meanwhile, and training may have pruned the version.
 		if p.trained(ctx, step) {
 			return ErrTrained
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		return err
 	}
