@@ -26,6 +26,7 @@
 //	gather_rows_f32, gather_rows_bf16        18, 17        0       256  8, 6
 //	scatter_add_rows_f32                         32        0       256  4, and 8 for each row that is added to
 //	scale_f32                                    13        0       256  8
+//	dropout_f32                                  23        0       256  8, or 12 when it adds
 //	adamw_f32                                    40        0       256  28
 //	sum_squares_f32, sum_f64                 48, 24       64       256  4
 //	softmax_sums_f32                             40       32       256  4 for each logit
