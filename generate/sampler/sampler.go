@@ -51,10 +51,11 @@ func Open(env *stages.Env, newTokens int) (s *Sampler, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &Sampler{Session: session, Pool: engine.NewPool()}
+	opened := &Sampler{Session: session, Pool: engine.NewPool()}
+	s = opened
 	defer func() {
 		if err != nil {
-			s.Close()
+			opened.Close() // s is nil by then
 		}
 	}()
 	if text := env.String("chat-template-kwargs"); text != "" {
