@@ -30,11 +30,17 @@ type tokenSet struct {
 	any     bool
 }
 
+// add enters a token; sort must follow the last.
 func (s *tokenSet) add(t addedToken) {
-	list := append(s.byFirst[t.Content[0]], t)
-	slices.SortStableFunc(list, func(a, b addedToken) int { return cmp.Compare(len(b.Content), len(a.Content)) })
-	s.byFirst[t.Content[0]] = list
+	s.byFirst[t.Content[0]] = append(s.byFirst[t.Content[0]], t)
 	s.any = true
+}
+
+// sort puts the tokens in order, the earlier one first of two that are as long.
+func (s *tokenSet) sort() {
+	for _, list := range s.byFirst {
+		slices.SortStableFunc(list, func(a, b addedToken) int { return cmp.Compare(len(b.Content), len(a.Content)) })
+	}
 }
 
 // find is the first token at or after a position, and where it begins.

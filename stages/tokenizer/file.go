@@ -73,6 +73,8 @@ func parse(data []byte) (*Tokenizer, error) {
 			return nil, fmt.Errorf("added_tokens[%d]: %w", i, err)
 		}
 	}
+	t.added.raw.sort()
+	t.added.normalized.sort()
 	t.vocab.freeze()
 	if f.PostProcessor != nil {
 		if err := t.parsePostProcessor(*f.PostProcessor); err != nil {

@@ -86,21 +86,6 @@ func (t *Tokenizer) ApplyChatTemplate(messages []Message, addGenerationPrompt bo
 	return tmpl.render(vars)
 }
 
-// ThoughtPrefix returns the end of a rendered prompt that belongs to the answer: from the model's <think> on,
-// where the template has written it and perhaps closed it again, else "". Rewards that look at the form of
-// an answer need it in front of the completion.
-func ThoughtPrefix(prompt string) string {
-	at := strings.LastIndex(prompt, "<think>")
-	if at < 0 {
-		return ""
-	}
-	inside, after, _ := strings.Cut(prompt[at+len("<think>"):], "</think>")
-	if strings.TrimSpace(inside+after) != "" {
-		return ""
-	}
-	return prompt[at:]
-}
-
 func newChatTemplate(name, source string) *chatTemplate {
 	return &chatTemplate{parse: sync.OnceValues(func() (*jinja.Template, error) {
 		t, err := jinja.Parse(source)

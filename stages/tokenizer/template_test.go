@@ -149,18 +149,6 @@ func TestTemplateFromManyGoroutines(t *testing.T) {
 	group.Wait()
 }
 
-func TestThoughtPrefix(t *testing.T) {
-	for prompt, want := range map[string]string{
-		"": "", "<|im_start|>assistant\n": "", "<｜Assistant｜><think>\n": "<think>\n", "a<think>": "<think>",
-		"<|im_start|>assistant\n<think>\n\n</think>\n\n": "<think>\n\n</think>\n\n", "say <think><|im_end|>\n<|im_start|>assistant\n": "",
-		"<think>x</think><think>\n": "<think>\n", "<think>\n</think>\nyes": "",
-	} {
-		if got := ThoughtPrefix(prompt); got != want {
-			t.Errorf("%q: expected %q, found %q", prompt, want, got)
-		}
-	}
-}
-
 func TestVariables(t *testing.T) {
 	vars, err := Variables([]byte(`{"enable_thinking": false, "tools": [{"b": 1, "a": 2}]}`))
 	if err != nil {

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"slices"
@@ -393,4 +394,21 @@ func FuzzLoad(f *testing.F) {
 		}
 		tok.Decode(tok.EncodeSpecial("hello wörld 12\n"), false)
 	})
+}
+
+// TestManyAddedTokens: a file of as many added tokens as there can be is read in a moment, and at one place the
+// longest is found.
+func TestManyAddedTokens(t *testing.T) {
+	const n = 200_000
+	tree := fixture(t)
+	list := tree["added_tokens"].([]any)
+	first := int32(len(part(t, tree, "model", "vocab")) + len(list))
+	for i := range n {
+		list = append(list, addedToken{ID: first + int32(i), Content: fmt.Sprintf("<%d>%.*s", i, i%3, "++"), Special: true})
+	}
+	tree["added_tokens"] = list
+	tok := mustLoad(t, tree, "")
+	if got := tok.Encode("<8>++<9><199998>"); !slices.Equal(got, []int32{first + 8, first + 9, first + n - 2}) {
+		t.Errorf("%v, want %d and others", got, first+8)
+	}
 }

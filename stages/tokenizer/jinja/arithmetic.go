@@ -2,19 +2,19 @@ package jinja
 
 import "math"
 
-func compare(op string, a, b any) (bool, error) {
+func (r *run) compare(op string, a, b any) (bool, error) {
 	switch op {
 	case "==":
-		return equal(a, b), nil
+		return r.equal(a, b), nil
 	case "!=":
-		return !equal(a, b), nil
+		return !r.equal(a, b), nil
 	case "in":
-		return contains(b, a)
+		return r.contains(b, a)
 	case "not in":
-		ok, err := contains(b, a)
+		ok, err := r.contains(b, a)
 		return !ok, err
 	}
-	n, err := order(a, b)
+	n, err := r.order(a, b)
 	switch op {
 	case "<":
 		return n < 0, err
@@ -28,7 +28,11 @@ func compare(op string, a, b any) (bool, error) {
 
 func arithmetic(r *run, op string, a, b any) (any, error) {
 	if op == "~" {
-		return r.grown(str(a) + str(b))
+		left, right := str(a), str(b)
+		if err := r.use(len(left) + len(right)); err != nil {
+			return nil, err
+		}
+		return left + right, nil
 	}
 	x, ok1 := asInt(a)
 	y, ok2 := asInt(b)
@@ -46,7 +50,7 @@ func arithmetic(r *run, op string, a, b any) (any, error) {
 			return r.grown(a + b)
 		}
 		if op == "%" {
-			return printf(a, b)
+			return printf(r, a, b)
 		}
 		if n, ok := asInt(b); ok && op == "*" {
 			return r.repeat(a, n)

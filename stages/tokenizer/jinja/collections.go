@@ -36,7 +36,7 @@ func attributeKey(s *scope, name any) (func(any) (any, error), error) {
 }
 
 func mapFilter(s *scope, v any, args arguments) (any, error) {
-	all, err := items(v)
+	all, err := s.run.items(v)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +63,9 @@ func mapFilter(s *scope, v any, args arguments) (any, error) {
 		of = func(v any) (any, error) { return f(s, v, args.behind(1)) }
 	}
 	out := make(list, len(all))
+	if err := s.run.use(16 * len(out)); err != nil {
+		return nil, err
+	}
 	for i, v := range all {
 		if err := s.run.step(); err != nil {
 			return nil, err
@@ -76,7 +79,7 @@ func mapFilter(s *scope, v any, args arguments) (any, error) {
 
 // choose keeps the elements, or those with an attribute, that pass a test, or that do not.
 func choose(s *scope, v any, args arguments, attribute, want bool) (any, error) {
-	all, err := items(v)
+	all, err := s.run.items(v)
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +120,11 @@ func choose(s *scope, v any, args arguments, attribute, want bool) (any, error) 
 			out = append(out, v)
 		}
 	}
-	return out, nil
+	return s.run.grownList(out)
 }
 
 // sorted orders values, by a key and without regard to case if asked to.
-func sorted(all []any, key func(any) (any, error), reverse, fold bool) ([]any, error) {
+func (r *run) sorted(all []any, key func(any) (any, error), reverse, fold bool) ([]any, error) {
 	keys := make([]any, len(all))
 	places := make([]int, len(all))
 	for i, v := range all {
@@ -136,10 +139,13 @@ func sorted(all []any, key func(any) (any, error), reverse, fold bool) ([]any, e
 			v = strings.ToLower(text)
 		}
 		keys[i] = v
+		if err := r.look(v); err != nil { // its comparisons
+			return nil, err
+		}
 	}
 	var failed error
 	slices.SortStableFunc(places, func(i, j int) int {
-		n, err := order(keys[i], keys[j])
+		n, err := r.order(keys[i], keys[j])
 		if err != nil {
 			failed = err
 		}
@@ -157,7 +163,7 @@ func sorted(all []any, key func(any) (any, error), reverse, fold bool) ([]any, e
 
 func sortedNames(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
 
-func dictsort(_ *scope, v any, args arguments) (any, error) {
+func dictsort(s *scope, v any, args arguments) (any, error) {
 	d, ok := v.(*Dict)
 	if !ok {
 		return nil, fmt.Errorf("expected a dict, found %s", typeName(v))
@@ -166,12 +172,15 @@ func dictsort(_ *scope, v any, args arguments) (any, error) {
 	if str(args.or(1, "by", "key")) == "value" {
 		place = 1
 	}
-	all, err := sorted(d.pairs(), func(v any) (any, error) { return v.(tuple)[place], nil }, truth(args.or(2, "reverse", false)), !truth(args.or(0, "case_sensitive", false)))
-	return list(all), err
+	all, err := s.run.sorted(d.pairs(), func(v any) (any, error) { return v.(tuple)[place], nil }, truth(args.or(2, "reverse", false)), !truth(args.or(0, "case_sensitive", false)))
+	if err != nil {
+		return nil, err
+	}
+	return s.run.grownList(all)
 }
 
 func extreme(s *scope, v any, args arguments, sign int) (any, error) {
-	all, err := items(v)
+	all, err := s.run.items(v)
 	if err != nil || len(all) == 0 {
 		return undefined{"there is no item"}, err
 	}
@@ -179,12 +188,15 @@ func extreme(s *scope, v any, args arguments, sign int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err = sorted(all, key, sign > 0, !truth(args.or(0, "case_sensitive", false)))
-	return all[0], err
+	all, err = s.run.sorted(all, key, sign > 0, !truth(args.or(0, "case_sensitive", false)))
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
 }
 
 func sum(s *scope, v any, args arguments) (any, error) {
-	all, err := items(v)
+	all, err := s.run.items(v)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +219,7 @@ func sum(s *scope, v any, args arguments) (any, error) {
 }
 
 func unique(s *scope, v any, args arguments) (any, error) {
-	all, err := items(v)
+	all, err := s.run.items(v)
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +242,7 @@ func unique(s *scope, v any, args arguments) (any, error) {
 		if err := s.run.use(8 * len(seen)); err != nil { // each is compared with all
 			return nil, err
 		}
-		if ok, _ := contains(seen, k); !ok {
+		if ok, _ := s.run.contains(seen, k); !ok {
 			out, seen = append(out, v), append(seen, k)
 		}
 	}

@@ -47,7 +47,7 @@ func (s *scope) arguments(c callArguments) (arguments, error) {
 		if err != nil {
 			return a, err
 		}
-		all, err := items(v)
+		all, err := s.run.items(v)
 		if err != nil {
 			return a, err
 		}
@@ -196,7 +196,7 @@ func (c comparison) eval(s *scope) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		ok, err := compare(op, left, right)
+		ok, err := s.run.compare(op, left, right)
 		if err != nil {
 			return nil, at(c.line, err)
 		}
@@ -283,7 +283,7 @@ func itemOf(s *scope, v, key any) (any, error) {
 		}
 	case string, list, tuple:
 		if n, ok := asInt(key); ok {
-			all, err := items(v)
+			all, err := s.run.items(v)
 			if n < 0 {
 				n += int64(len(all))
 			}
@@ -307,7 +307,7 @@ func (x slice) eval(s *scope) (any, error) {
 	if u, ok := v.(undefined); ok {
 		return nil, errorf(x.line, "%s", u.what)
 	}
-	all, err := items(v)
+	all, err := s.run.items(v)
 	if _, mapping := v.(*Dict); err != nil || mapping {
 		return nil, errorf(x.line, "%s can't be sliced", typeName(v))
 	}
@@ -338,11 +338,11 @@ func (x slice) eval(s *scope) (any, error) {
 		for _, c := range picked {
 			b.WriteString(c.(string))
 		}
-		return b.String(), nil
+		return s.run.grown(b.String())
 	case tuple:
-		return tuple(picked), nil
+		return tuple(picked), s.run.use(16 * len(picked))
 	}
-	return list(picked), nil
+	return s.run.grownList(picked)
 }
 
 func (c call) eval(s *scope) (any, error) {
@@ -378,6 +378,9 @@ func (f filtered) apply(s *scope, v any) (any, error) {
 		return nil, at(f.line, err)
 	}
 	args, err := s.arguments(f.args)
+	if err == nil {
+		err = s.run.look(v)
+	}
 	if err != nil {
 		return nil, at(f.line, err)
 	}
@@ -394,6 +397,9 @@ func (t tested) eval(s *scope) (any, error) {
 		return nil, err
 	}
 	args, err := s.arguments(t.args)
+	if err == nil {
+		err = s.run.look(v)
+	}
 	if err != nil {
 		return nil, at(t.line, err)
 	}

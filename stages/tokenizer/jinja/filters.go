@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // filterFunc makes a value of another.
@@ -34,8 +35,8 @@ var filters = map[string]filterFunc{
 	"dictsort":   dictsort,
 	"e":          onText(escape),
 	"escape":     onText(escape),
-	"first": func(_ *scope, v any, _ arguments) (any, error) {
-		return edge(v, func(all []any) any { return all[0] })
+	"first": func(s *scope, v any, _ arguments) (any, error) {
+		return edge(s, v, func(all []any) any { return all[0] })
 	},
 	"float": func(_ *scope, v any, args arguments) (any, error) {
 		if f, ok := asFloat(v); ok {
@@ -48,28 +49,31 @@ var filters = map[string]filterFunc{
 		}
 		return args.or(0, "default", 0.0), nil
 	},
-	"format": func(_ *scope, v any, args arguments) (any, error) {
-		return printf(str(v), tuple(args.positional))
+	"format": func(s *scope, v any, args arguments) (any, error) {
+		return printf(s.run, str(v), tuple(args.positional))
 	},
 	"indent": indent,
 	"int":    toInt,
-	"items": func(_ *scope, v any, _ arguments) (any, error) {
+	"items": func(s *scope, v any, _ arguments) (any, error) {
 		switch v := v.(type) {
 		case undefined:
 			return list{}, nil
 		case *Dict:
-			return v.pairs(), nil
+			return s.run.pairs(v)
 		}
 		return nil, fmt.Errorf("expected a dict, found %s", typeName(v))
 	},
 	"join": joinFilter,
-	"last": func(_ *scope, v any, _ arguments) (any, error) {
-		return edge(v, func(all []any) any { return all[len(all)-1] })
+	"last": func(s *scope, v any, _ arguments) (any, error) {
+		return edge(s, v, func(all []any) any { return all[len(all)-1] })
 	},
 	"length": lengthFilter,
-	"list": func(_ *scope, v any, _ arguments) (any, error) {
-		all, err := items(v)
-		return list(slices.Clone(all)), err
+	"list": func(s *scope, v any, _ arguments) (any, error) {
+		all, err := s.run.items(v)
+		if err != nil {
+			return nil, err
+		}
+		return s.run.grownList(slices.Clone(all))
 	},
 	"lower":      onText(strings.ToLower),
 	"map":        mapFilter,
@@ -89,14 +93,17 @@ var filters = map[string]filterFunc{
 		}
 		return replaceText(s.run, str(v), str(old), str(by), n)
 	},
-	"reverse": func(_ *scope, v any, _ arguments) (any, error) {
-		all, err := items(v)
+	"reverse": func(s *scope, v any, _ arguments) (any, error) {
+		all, err := s.run.items(v)
+		if err != nil {
+			return nil, err
+		}
 		all = slices.Clone(all)
 		slices.Reverse(all)
 		if _, ok := v.(string); ok {
-			return concat(all), err
+			return s.run.grown(concat(all))
 		}
-		return list(all), err
+		return s.run.grownList(all)
 	},
 	"round": round,
 	"safe":  onText(func(s string) string { return s }),
@@ -105,7 +112,7 @@ var filters = map[string]filterFunc{
 	},
 	"selectattr": func(s *scope, v any, args arguments) (any, error) { return choose(s, v, args, true, true) },
 	"sort": func(s *scope, v any, args arguments) (any, error) {
-		all, err := items(v)
+		all, err := s.run.items(v)
 		if err != nil {
 			return nil, err
 		}
@@ -113,19 +120,29 @@ var filters = map[string]filterFunc{
 		if err != nil {
 			return nil, err
 		}
-		all, err = sorted(all, key, truth(args.or(0, "reverse", false)), !truth(args.or(1, "case_sensitive", false)))
-		return list(all), err
+		all, err = s.run.sorted(all, key, truth(args.or(0, "reverse", false)), !truth(args.or(1, "case_sensitive", false)))
+		if err != nil {
+			return nil, err
+		}
+		return s.run.grownList(all)
 	},
-	"string": func(_ *scope, v any, _ arguments) (any, error) { return str(v), nil },
+	"string": func(s *scope, v any, _ arguments) (any, error) { return s.run.text(v) },
 	"sum":    sum,
 	"title":  onText(title),
 	"tojson": toJSON,
-	"trim": func(_ *scope, v any, args arguments) (any, error) {
-		return strip(str(v), args.or(0, "chars", nil), true, true)
+	"trim": func(s *scope, v any, args arguments) (any, error) {
+		text, err := s.run.text(v)
+		if err != nil {
+			return nil, err
+		}
+		return strip(text, args.or(0, "chars", nil), true, true)
 	},
-	"unique":    unique,
-	"upper":     onText(upper),
-	"wordcount": func(_ *scope, v any, _ arguments) (any, error) { return int64(len(strings.Fields(str(v)))), nil },
+	"unique": unique,
+	"upper":  onText(upper),
+	"wordcount": func(s *scope, v any, _ arguments) (any, error) {
+		text, err := s.run.text(v)
+		return int64(len(strings.Fields(text))), err
+	},
 }
 
 func onText(f func(string) string) filterFunc {
@@ -144,8 +161,8 @@ func defaultFilter(_ *scope, v any, args arguments) (any, error) {
 	return v, nil
 }
 
-func edge(v any, of func([]any) any) (any, error) {
-	all, err := items(v)
+func edge(s *scope, v any, of func([]any) any) (any, error) {
+	all, err := s.run.items(v)
 	if err != nil || len(all) == 0 {
 		return undefined{"there is no item"}, err
 	}
@@ -161,10 +178,11 @@ func concat(all []any) string {
 }
 
 func capitalize(s string) string {
-	for i, r := range s {
-		return string(unicode.ToUpper(r)) + strings.ToLower(s[i+len(string(r)):])
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
 	}
-	return s
+	return string(unicode.ToUpper(r)) + strings.ToLower(s[n:])
 }
 
 // title is the filter: words end at white space and opening brackets. (The method of that name begins a
@@ -260,7 +278,7 @@ func toInt(_ *scope, v any, args arguments) (any, error) {
 }
 
 func joinFilter(s *scope, v any, args arguments) (any, error) {
-	all, err := items(v)
+	all, err := s.run.items(v)
 	if err != nil {
 		return nil, err
 	}
@@ -318,7 +336,7 @@ func round(_ *scope, v any, args arguments) (any, error) {
 	return math.RoundToEven(f*by) / by, nil
 }
 
-func toJSON(_ *scope, v any, args arguments) (any, error) {
+func toJSON(s *scope, v any, args arguments) (any, error) {
 	style := jsonStyle{item: ", ", pair: ": ", ascii: truth(args.or(0, "ensure_ascii", false)), sorted: truth(args.or(3, "sort_keys", false))}
 	switch n := args.or(1, "indent", nil).(type) {
 	case int64:
@@ -329,16 +347,18 @@ func toJSON(_ *scope, v any, args arguments) (any, error) {
 	case string:
 		style.lines, style.indent, style.item = true, n, ","
 	}
-	if s, ok := sequence(args.or(2, "separators", nil)); ok && len(s) == 2 {
-		style.item, style.pair = str(s[0]), str(s[1])
+	if two, ok := sequence(args.or(2, "separators", nil)); ok && len(two) == 2 {
+		style.item, style.pair = str(two[0]), str(two[1])
 	}
 	var b strings.Builder
-	err := writeJSON(&b, v, style, 0)
-	return b.String(), err
+	if err := s.run.writeJSON(&b, v, style, 0); err != nil {
+		return nil, err
+	}
+	return s.run.grown(b.String())
 }
 
 // printf is Python's % for texts: %s, %r, %d, %i, %f with a precision, and %%.
-func printf(format string, v any) (any, error) {
+func printf(r *run, format string, v any) (any, error) {
 	args, ok := v.(tuple)
 	if !ok {
 		args = tuple{v}
@@ -382,9 +402,12 @@ func printf(format string, v any) (any, error) {
 		default:
 			return nil, fmt.Errorf("format %%%c: not supported for %s", c, typeName(arg))
 		}
+		if b.Len() > maxBytes {
+			return nil, r.use(b.Len())
+		}
 	}
 	if len(args) > 0 && ok {
 		return nil, errors.New("too many values for the format")
 	}
-	return b.String(), nil
+	return r.grown(b.String())
 }

@@ -3,8 +3,10 @@ package jinja
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +177,12 @@ func FuzzRender(f *testing.F) {
 	}
 	for _, c := range cases {
 		f.Add(c.Template)
+	}
+	for _, name := range slices.Sorted(maps.Keys(filters)) { // of what is no UTF-8, and of nothing
+		f.Add("{{ 'a\xb5'|" + name + " }}{{ '\xb5'|" + name + " }}{{ ''|" + name + " }}")
+	}
+	for _, name := range slices.Sorted(maps.Keys(stringMethods)) {
+		f.Add("{{ '\xb5'." + name + "('\xb5') }}{{ ''." + name + "() }}")
 	}
 	vars := map[string]any{"messages": []map[string]any{{"role": "user", "content": " hi "}, {"role": "assistant", "content": "<think>x</think>y"}}, "xs": []string{"a", "b"}, "x": 1}
 	f.Fuzz(func(t *testing.T, source string) {

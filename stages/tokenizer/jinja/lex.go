@@ -49,6 +49,8 @@ type lexer struct {
 	tokens []token
 	// lineStart: what was read last ended a line, so that white space before a block is its indentation.
 	lineStart bool
+	// lines is how many newlines there are before counted.
+	lines, counted int
 }
 
 // newlines are \r\n, \r and \n in a source; one at the end is dropped.
@@ -65,7 +67,16 @@ func lex(src string) ([]token, error) {
 	return append(l.tokens, token{kind: end, line: l.line()}), nil
 }
 
-func (l *lexer) line() int { return 1 + strings.Count(l.src[:min(l.at, len(l.src))], "\n") }
+// line is the number of the line at which it reads.
+func (l *lexer) line() int {
+	at := min(l.at, len(l.src))
+	if at < l.counted {
+		l.lines, l.counted = 0, 0
+	}
+	l.lines += strings.Count(l.src[l.counted:at], "\n")
+	l.counted = at
+	return 1 + l.lines
+}
 
 func (l *lexer) add(k kind, s string) { l.tokens = append(l.tokens, token{k, s, l.line()}) }
 

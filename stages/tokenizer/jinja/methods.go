@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -16,6 +17,9 @@ func method(v any, name string) any {
 	case string:
 		if m, ok := stringMethods[name]; ok {
 			return function(func(r *run, args arguments) (any, error) {
+				if err := r.look(v); err != nil {
+					return nil, err
+				}
 				out, err := m(r, v, args)
 				if err != nil {
 					return nil, wrap(name, err)
@@ -25,29 +29,29 @@ func method(v any, name string) any {
 		}
 	case *Dict:
 		if m, ok := dictMethods[name]; ok {
-			return function(func(_ *run, args arguments) (any, error) { return m(v, args) })
+			return function(func(r *run, args arguments) (any, error) { return m(r, v, args) })
 		}
 	case list, tuple:
 		all, _ := sequence(v)
 		switch name {
 		case "count":
-			return function(func(_ *run, args arguments) (any, error) {
+			return function(func(r *run, args arguments) (any, error) {
 				n := int64(0)
 				for _, e := range all {
-					if equal(e, args.or(0, "", nil)) {
+					if r.equal(e, args.or(0, "", nil)) {
 						n++
 					}
 				}
 				return n, nil
 			})
 		case "index":
-			return function(func(_ *run, args arguments) (any, error) {
+			return function(func(r *run, args arguments) (any, error) {
 				for i, e := range all {
-					if equal(e, args.or(0, "", nil)) {
+					if r.equal(e, args.or(0, "", nil)) {
 						return int64(i), nil
 					}
 				}
-				return nil, errors.New("index: the value is not in the list")
+				return nil, cmp.Or(r.check(), errors.New("index: the value is not in the list"))
 			})
 		}
 	}
@@ -63,23 +67,31 @@ func (d *Dict) pairs() list {
 	return out
 }
 
-var dictMethods = map[string]func(d *Dict, args arguments) (any, error){
-	"get": func(d *Dict, args arguments) (any, error) {
+// pairs are those of a mapping, counted.
+func (r *run) pairs(d *Dict) (any, error) {
+	if err := r.use(64 * len(d.keys)); err != nil {
+		return nil, err
+	}
+	return d.pairs(), nil
+}
+
+var dictMethods = map[string]func(r *run, d *Dict, args arguments) (any, error){
+	"get": func(_ *run, d *Dict, args arguments) (any, error) {
 		if v, ok := d.get(args.or(0, "key", nil)); ok {
 			return v, nil
 		}
 		return args.or(1, "default", nil), nil
 	},
-	"items": func(d *Dict, _ arguments) (any, error) { return d.pairs(), nil },
-	"keys":  func(d *Dict, _ arguments) (any, error) { return list(d.keys), nil },
-	"values": func(d *Dict, _ arguments) (any, error) {
+	"items": func(r *run, d *Dict, _ arguments) (any, error) { return r.pairs(d) },
+	"keys":  func(_ *run, d *Dict, _ arguments) (any, error) { return list(d.keys), nil },
+	"values": func(r *run, d *Dict, _ arguments) (any, error) {
 		out := make(list, len(d.keys))
 		for i, k := range d.keys {
 			out[i] = d.values[k]
 		}
-		return out, nil
+		return r.grownList(out)
 	},
-	"copy": func(d *Dict, _ arguments) (any, error) { return d, nil }, // nothing can change it
+	"copy": func(_ *run, d *Dict, _ arguments) (any, error) { return d, nil }, // nothing can change it
 }
 
 type stringMethod func(r *run, s string, args arguments) (any, error)
@@ -91,7 +103,7 @@ var stringMethods = map[string]stringMethod{
 	"split":  func(r *run, s string, args arguments) (any, error) { return split(r, s, args, false) },
 	"rsplit": func(r *run, s string, args arguments) (any, error) { return split(r, s, args, true) },
 	"splitlines": func(r *run, s string, args arguments) (any, error) {
-		return splitLines(s, truth(args.or(0, "keepends", false))), nil
+		return r.grownList(splitLines(s, truth(args.or(0, "keepends", false))))
 	},
 	"startswith":   func(_ *run, s string, args arguments) (any, error) { return affix(s, args, strings.HasPrefix) },
 	"endswith":     func(_ *run, s string, args arguments) (any, error) { return affix(s, args, strings.HasSuffix) },
@@ -137,7 +149,7 @@ var stringMethods = map[string]stringMethod{
 		return replaceText(r, s, old, by, n)
 	},
 	"join": func(r *run, s string, args arguments) (any, error) {
-		all, err := items(args.or(0, "", nil))
+		all, err := r.items(args.or(0, "", nil))
 		if err != nil {
 			return nil, err
 		}
@@ -348,9 +360,9 @@ func pad(r *run, s string, args arguments, left bool) (any, error) {
 		return nil, err
 	}
 	if left {
-		return with.(string) + s, nil
+		return r.grown(with.(string) + s)
 	}
-	return s + with.(string), nil
+	return r.grown(s + with.(string))
 }
 
 // format is str.format for fields that are a number, a name or nothing.

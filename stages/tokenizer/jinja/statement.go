@@ -129,7 +129,7 @@ func (f forLoop) exec(s *scope, out *strings.Builder) (flow, error) {
 	if err != nil {
 		return onward, err
 	}
-	all, err := items(v)
+	all, err := s.run.items(v)
 	if err != nil {
 		return onward, at(f.line, err)
 	}
@@ -224,8 +224,8 @@ func (l *loop) attribute(name string) any {
 			return args.positional[l.index%len(args.positional)], nil
 		})
 	case "changed":
-		return function(func(_ *run, args arguments) (any, error) {
-			same := l.changed && slices.EqualFunc(l.last, args.positional, equal)
+		return function(func(r *run, args arguments) (any, error) {
+			same := l.changed && slices.EqualFunc(l.last, args.positional, r.equal)
 			l.last, l.changed = args.positional, true
 			return !same, nil
 		})
@@ -236,7 +236,7 @@ func (l *loop) attribute(name string) any {
 func (t target) bind(s *scope, v any) error {
 	switch {
 	case t.several != nil:
-		all, err := items(v)
+		all, err := s.run.items(v)
 		if err != nil {
 			return err
 		}

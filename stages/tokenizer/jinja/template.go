@@ -66,6 +66,9 @@ type Template struct{ body []statement }
 
 // Parse reads a template. Errors are of the type [*Error].
 func Parse(source string) (*Template, error) {
+	if len(source) > maxSource {
+		return nil, errorf(0, "the template has more than %d bytes", maxSource)
+	}
 	tokens, err := lex(source)
 	if err != nil {
 		return nil, err
@@ -76,61 +79,6 @@ func Parse(source string) (*Template, error) {
 		return nil, err
 	}
 	return &Template{body}, nil
-}
-
-// Bounds on one rendering: a template is input, and a loop in a loop takes long.
-const (
-	maxSteps = 2_000_000
-	maxBytes = 1 << 26 // of all texts and lists made on the way
-	// maxCharacters bounds a text whose characters are wanted one by one.
-	maxCharacters = 1 << 20
-)
-
-// run is one rendering.
-type run struct {
-	steps, bytes, depth int
-	filters             map[string]filterFunc
-	tests               map[string]testFunc
-}
-
-// step counts what a rendering does.
-func (r *run) step() error {
-	if r.steps++; r.steps > maxSteps {
-		return errorf(0, "the template takes more than %d steps", maxSteps)
-	}
-	return nil
-}
-
-func (r *run) use(n int) error {
-	if r.bytes += n; r.bytes > maxBytes || n > maxBytes {
-		return errorf(0, "the template makes more than %d bytes of text", maxBytes)
-	}
-	return nil
-}
-
-// grown counts a text that was made.
-func (r *run) grown(s string) (any, error) { return s, r.use(len(s)) }
-
-func (r *run) grownList(l list) (any, error) { return l, r.use(16 * len(l)) }
-
-func (r *run) repeat(s string, n int64) (any, error) {
-	n = max(n, 0)
-	if n > maxBytes || r.use(int(n)*len(s)) != nil {
-		return nil, errorf(0, "the template makes more than %d bytes of text", maxBytes)
-	}
-	return strings.Repeat(s, int(n)), nil
-}
-
-// call runs a function, within the bounds.
-func (r *run) call(f function, args arguments) (any, error) {
-	if err := r.step(); err != nil {
-		return nil, err
-	}
-	if r.depth++; r.depth > maxDepth {
-		return nil, errorf(0, "more than %d calls in one another", maxDepth)
-	}
-	defer func() { r.depth-- }()
-	return f(r, args)
 }
 
 // scope holds the variables of a block; those around it show through.
@@ -180,7 +128,7 @@ func (t *Template) Render(variables map[string]any) (string, error) {
 	if _, err := execAll(s.inner(), t.body, &out); err != nil {
 		return "", at(0, err)
 	}
-	return out.String(), nil
+	return out.String(), at(0, r.check())
 }
 
 func rangeOf(r *run, args arguments) (any, error) {

@@ -71,12 +71,12 @@ func kindTest(is func(any) bool) testFunc {
 }
 
 func compareTest(op string) testFunc {
-	return func(_ *scope, v any, args arguments) (bool, error) {
+	return func(s *scope, v any, args arguments) (bool, error) {
 		other, ok := args.at(0, "other")
 		if !ok {
 			return false, errors.New("expected a value to compare with")
 		}
-		return compare(op, v, other)
+		return s.run.compare(op, v, other)
 	}
 }
 

@@ -21,8 +21,11 @@ func str(v any) string {
 	return b.String()
 }
 
-// repr writes what Python's repr() gives.
+// repr writes what Python's repr() gives, of more than a rendering may make the beginning.
 func repr(b *strings.Builder, v any, depth int) {
+	if b.Len() > maxBytes {
+		return
+	}
 	if depth > maxDepth {
 		b.WriteString("...")
 		return
@@ -143,7 +146,10 @@ type jsonStyle struct {
 }
 
 // writeJSON is Python's json.dumps.
-func writeJSON(b *strings.Builder, v any, style jsonStyle, depth int) error {
+func (r *run) writeJSON(b *strings.Builder, v any, style jsonStyle, depth int) error {
+	if n := b.Len() + (depth+1)*len(style.indent); n > maxBytes {
+		return r.use(n)
+	}
 	if depth > maxDepth {
 		return errorf(0, "tojson: more than %d values in one another", maxDepth)
 	}
@@ -175,7 +181,7 @@ func writeJSON(b *strings.Builder, v any, style jsonStyle, depth int) error {
 				b.WriteString(style.item)
 			}
 			newline(depth + 1)
-			if err := writeJSON(b, e, style, depth+1); err != nil {
+			if err := r.writeJSON(b, e, style, depth+1); err != nil {
 				return err
 			}
 		}
@@ -187,7 +193,7 @@ func writeJSON(b *strings.Builder, v any, style jsonStyle, depth int) error {
 		keys := v.keys
 		if style.sorted {
 			var err error
-			if keys, err = sorted(keys, nil, false, false); err != nil {
+			if keys, err = r.sorted(keys, nil, false, false); err != nil {
 				return err
 			}
 		}
@@ -200,14 +206,14 @@ func writeJSON(b *strings.Builder, v any, style jsonStyle, depth int) error {
 			name, ok := k.(string)
 			if !ok {
 				var inner strings.Builder
-				if err := writeJSON(&inner, k, style, depth+1); err != nil {
+				if err := r.writeJSON(&inner, k, style, depth+1); err != nil {
 					return err
 				}
 				name = inner.String()
 			}
 			jsonString(b, name, style.ascii)
 			b.WriteString(style.pair)
-			if err := writeJSON(b, v.values[k], style, depth+1); err != nil {
+			if err := r.writeJSON(b, v.values[k], style, depth+1); err != nil {
 				return err
 			}
 		}

@@ -291,8 +291,12 @@ func asInt(v any) (int64, bool) {
 	return 0, false
 }
 
-// equal is Python's ==.
-func equal(a, b any) bool {
+// equal is Python's ==. A list of the same list twice, and so on, has more elements than memory could hold, so
+// each counts as a step; after the last nothing is equal, and the rendering fails.
+func (r *run) equal(a, b any) bool {
+	if r.step() != nil {
+		return false
+	}
 	if x, ok := asFloat(a); ok {
 		y, ok := asFloat(b)
 		return ok && x == y
@@ -302,16 +306,16 @@ func equal(a, b any) bool {
 		return b == nil
 	case string:
 		b, ok := b.(string)
-		return ok && a == b
+		return ok && a == b && r.look(a) == nil
 	case undefined:
 		_, ok := b.(undefined)
 		return ok
 	case list:
 		b, ok := b.(list)
-		return ok && slices.EqualFunc(a, b, equal)
+		return ok && slices.EqualFunc(a, b, r.equal)
 	case tuple:
 		b, ok := b.(tuple)
-		return ok && slices.EqualFunc(a, b, equal)
+		return ok && slices.EqualFunc(a, b, r.equal)
 	case *Dict:
 		b, ok := b.(*Dict)
 		if !ok || len(a.keys) != len(b.keys) {
@@ -319,7 +323,7 @@ func equal(a, b any) bool {
 		}
 		for _, k := range a.keys {
 			v, ok := b.get(k)
-			if !ok || !equal(a.values[k], v) {
+			if !ok || !r.equal(a.values[k], v) {
 				return false
 			}
 		}
@@ -333,7 +337,7 @@ func equal(a, b any) bool {
 }
 
 // order is negative, 0 or positive as Python's < has it; not everything has an order.
-func order(a, b any) (int, error) {
+func (r *run) order(a, b any) (int, error) {
 	x, ok1 := asFloat(a)
 	y, ok2 := asFloat(b)
 	if ok1 && ok2 {
@@ -354,8 +358,8 @@ func order(a, b any) (int, error) {
 	q, ok2 := sequence(b)
 	if ok1 && ok2 {
 		for i := range min(len(p), len(q)) {
-			if !equal(p[i], q[i]) {
-				return order(p[i], q[i])
+			if !r.equal(p[i], q[i]) {
+				return r.order(p[i], q[i])
 			}
 		}
 		return len(p) - len(q), nil
@@ -374,18 +378,18 @@ func sequence(v any) ([]any, bool) {
 }
 
 // contains is Python's in.
-func contains(all, v any) (bool, error) {
+func (r *run) contains(all, v any) (bool, error) {
 	switch all := all.(type) {
 	case string:
 		s, ok := v.(string)
 		if !ok {
 			return false, fmt.Errorf("only a str can be in a str, not %s", typeName(v))
 		}
-		return strings.Contains(all, s), nil
+		return strings.Contains(all, s), r.look(all)
 	case *Dict:
 		_, ok := all.get(v)
 		return ok, nil
 	}
 	elements, err := items(all)
-	return slices.ContainsFunc(elements, func(e any) bool { return equal(e, v) }), err
+	return slices.ContainsFunc(elements, func(e any) bool { return r.equal(e, v) }), err
 }
