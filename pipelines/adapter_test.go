@@ -93,6 +93,11 @@ func TestMergedAndUnmerged(t *testing.T) {
 		t.Error(err)
 	}
 	fails(t, start(t, dir, nil, "update", "sft", "--model", "tiny", "--in", "problems.arrow", "--dir", "no", "--merge"), "--merge: expected adapters")
+	// A merged model does not take the place of the base of its adapters.
+	command(t, dir, "score", "--in", "out.jsonl", "--reward", "accuracy", "--out", "scored.arrow")
+	for _, line := range [][]string{{"sft", "--in", "problems.arrow"}, {"--in", "scored.arrow", "--groups-per-step", "0"}} {
+		fails(t, start(t, dir, nil, "update", append(line, "--model", "model", "--lora-rank", "4", "--merge", "--dir", ".")...), "--merge", "model would be replaced", "another --dir")
+	}
 }
 
 // A shape's random weights can be written as a folder, which is the same model.

@@ -70,7 +70,8 @@ func lora(env *stages.Env, source *pretrained.Model) (*model.LoRA, error) {
 	return l, err
 }
 
-// reference is the model that training began with, on each of the devices: under the adapters, or a frozen copy.
+// reference is the model that training began with, a frozen copy on each of the devices; of adapters it is what they
+// are put on, also where training goes on with adapters that have been trained before (as in TRL).
 func (s *session) reference() ([]train.Scorer, error) {
 	if bases := s.trainer.Bases(); bases != nil {
 		return bases, nil

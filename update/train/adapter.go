@@ -17,8 +17,8 @@ type Scorer interface {
 	LogProbs(*model.Packed) (logp, entropy []float32, err error)
 }
 
-// Bases are the models that the adapters under training are put on, one on each device: what training began
-// with, without a second copy. nil where all weights are trained.
+// Bases are the models that the adapters under training are put on, one on each device, without a second copy: what
+// training began with if the adapters are new. nil where all weights are trained.
 func (t *Trainer) Bases() []Scorer {
 	if t.lora == nil {
 		return nil
@@ -90,6 +90,22 @@ func ModelFolder(dir string) string { return filepath.Join(dir, "model") }
 
 // AdapterFolder is where adapters are written.
 func AdapterFolder(dir string) string { return filepath.Join(dir, "adapter") }
+
+// checkPlace makes sure that a merged model below dir would not take the place of the base that the adapters are put on,
+// which would then be put on themselves.
+func (t *Trainer) checkPlace(dir string, merge bool) error {
+	if t.lora == nil || !merge {
+		return nil
+	}
+	base, err := os.Stat(t.source.Base())
+	if err != nil {
+		return nil // it is no folder
+	}
+	if model, err := os.Stat(ModelFolder(dir)); err == nil && os.SameFile(base, model) {
+		return fmt.Errorf("--merge: %s would be replaced, and the adapters are put on it: expected another --dir", ModelFolder(dir))
+	}
+	return nil
+}
 
 // Write writes what has been trained below dir: model/, or adapter/ where adapters are trained, and with merge
 // model/ too.

@@ -40,6 +40,9 @@ func Checkpoints(dir string) string { return filepath.Join(dir, "checkpoints") }
 // Run trains from the state on, which is zero or a checkpoint's, and ends with a checkpoint, the model
 // folder and the mark that no policy will follow.
 func (l *Loop) Run(ctx context.Context, state State, in stages.Source, groups *steps.Assembler) error {
+	if err := l.GRPO.Trainer.checkPlace(l.Dir, l.Merge); err != nil {
+		return err
+	}
 	l.state, l.saved = state, -1
 	l.state.NextSequence = max(1, state.NextSequence)
 	if state.Step > 0 {

@@ -96,6 +96,9 @@ func (l *SFTLoop) Run(ctx context.Context, in stages.Source) error {
 	if l.BatchSize < 1 {
 		return fmt.Errorf("--batch-size is %d, expected at least 1", l.BatchSize)
 	}
+	if err := l.Trainer.checkPlace(l.Dir, l.Merge); err != nil {
+		return err
+	}
 	var examples []Example
 	for l.Steps == 0 || l.Trainer.Updates() < l.Steps {
 		d, err := in.Next(ctx)
