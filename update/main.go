@@ -18,7 +18,6 @@ import (
 	"openrs/update/grpo"
 	"openrs/update/optim"
 	"openrs/update/plan"
-	"openrs/update/steps"
 	"openrs/update/train"
 )
 
@@ -154,7 +153,11 @@ func trainGRPO(ctx context.Context, env *stages.Env) (err error) {
 	if loop.Metrics, err = env.Recorder(ctx, dir); err != nil {
 		return err
 	}
-	return loop.Run(ctx, state, in, steps.NewAssembler(perStep, state.Step))
+	groups, err := assembler(at.Path, perStep, state.Step)
+	if err != nil {
+		return err
+	}
+	return loop.Run(ctx, state, in, groups)
 }
 
 func objectiveConfig(env *stages.Env) grpo.Config {

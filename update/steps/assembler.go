@@ -24,16 +24,31 @@ type Step struct {
 // Assembler collects groups until their step is complete.
 type Assembler struct {
 	perStep int
+	sizes   map[int64]int // groups of each step of a recorded file, see NewRecorded
+	order   []int64       // its steps that were not handed out
 	next    int64
 	last    uint64 // the highest sequence number seen
 	pending map[int64]map[string]Group
 	done    map[int64]map[string]bool // ids of the steps handed out
 }
 
-// NewAssembler starts at a step. perStep is the number of groups of every step; 0 is for recorded files,
-// in which steps follow each other and may differ in size: a step is complete when a later one begins.
+// NewAssembler starts at a step. perStep is the number of groups of every step; 0 is for what was
+// recorded and comes through a pipe, in which steps follow each other and may differ in size: a step is complete when a
+// later one begins.
 func NewAssembler(perStep int, first int64) *Assembler {
 	return &Assembler{perStep: perStep, next: first, pending: map[int64]map[string]Group{}, done: map[int64]map[string]bool{}}
+}
+
+// NewRecorded starts at a step of a recorded file that has so many groups of each step, in whatever order.
+func NewRecorded(sizes map[int64]int, first int64) *Assembler {
+	a := NewAssembler(0, first)
+	a.sizes = sizes
+	for _, step := range slices.Sorted(maps.Keys(sizes)) {
+		if step >= first {
+			a.order = append(a.order, step)
+		}
+	}
+	return a
 }
 
 // Add takes the rows of one message. Rows of a group are consecutive and in order of sample. Groups
@@ -100,7 +115,13 @@ func (a *Assembler) Take() (Step, bool) {
 	if a.perStep > 0 && len(a.pending[a.next]) < a.perStep {
 		return Step{}, false
 	}
-	if a.perStep == 0 {
+	switch {
+	case a.sizes != nil:
+		if len(a.order) == 0 || len(a.pending[a.order[0]]) < a.sizes[a.order[0]] {
+			return Step{}, false
+		}
+		a.next, a.order = a.order[0], a.order[1:]
+	case a.perStep == 0:
 		if len(a.pending) < 2 {
 			return Step{}, false
 		}

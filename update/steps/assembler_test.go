@@ -145,6 +145,30 @@ func TestAssemblerRefuses(t *testing.T) {
 	}
 }
 
+// A sampler writes groups when they are finished, so that a file may have some of a later step before the last of an
+// earlier one.
+func TestRecordedStepsInAnyOrder(t *testing.T) {
+	messages := [][]schemas.Scored{rows(3, 2, "d"), rows(0, 2, "b"), rows(1, 1, "c"), append(rows(0, 2, "a"), rows(3, 2, "e")...), rows(3, 2, "f")}
+	for _, c := range []struct {
+		first int64
+		want  string
+	}{{0, "0: a b; 1: c; 3: d e f; "}, {1, "1: c; 3: d e f; "}} {
+		a := NewRecorded(map[int64]int{0: 2, 1: 1, 3: 3}, c.first)
+		got := ""
+		for i, m := range messages {
+			if err := a.Add(uint64(i+1), m); err != nil {
+				t.Fatal(err)
+			}
+			for s, ok := a.Take(); ok; s, ok = a.Take() {
+				got += describe(s) + "; "
+			}
+		}
+		if _, more := a.Flush(); more || got != c.want {
+			t.Errorf("from %d: got %q, want %q; more: %v", c.first, got, c.want, more)
+		}
+	}
+}
+
 // Resuming from any checkpoint hands out the same steps as going on.
 func TestResumeReplaysTheSameSteps(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
