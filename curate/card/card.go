@@ -194,7 +194,8 @@ func (s *stats) add(r *rows.Row, l look) error {
 	if len(a.Examples) < 3 && len(r.Answer) <= 60 && !slices.Contains(a.Examples, r.Answer) {
 		a.Examples = append(a.Examples, r.Answer)
 	}
-	for k, v := range r.Metadata {
+	for _, k := range slices.Sorted(maps.Keys(r.Metadata)) { // in order: there is no room for all of very many
+		v := r.Metadata[k]
 		counts, known := s.values[k]
 		switch {
 		case !known && len(s.values) < maxKeys:

@@ -15,6 +15,7 @@ import (
 	"openrs/curate/refine"
 	"openrs/curate/rows"
 	"openrs/curate/step"
+	"openrs/schemas"
 )
 
 // hostile is a text that Markdown and HTML must not understand.
@@ -243,6 +244,28 @@ func TestSameBytesAndFiles(t *testing.T) {
 	}
 	if err := json.Unmarshal(text, &back); err != nil || back.Report.Left == 0 || back.Seed != 9 {
 		t.Errorf("card.json: %v", err)
+	}
+}
+
+// Of very many keys of metadata some have no room; which ones depends on the rows alone.
+func TestManyKeys(t *testing.T) {
+	first := ""
+	for range 5 {
+		r := &rows.Row{Problem: schemas.Problem{Problem: "p", Answer: "1", Metadata: map[string]string{}}}
+		for i := range 3 * maxKeys {
+			r.Metadata[fmt.Sprint("key", i)] = "x"
+		}
+		s := newStats()
+		if err := s.add(r, look{}); err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprint(s.levels())
+		if first == "" {
+			first = got
+		}
+		if got != first {
+			t.Fatalf("levels differ:\n%s\n%s", got, first)
+		}
 	}
 }
 

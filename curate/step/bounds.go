@@ -38,3 +38,10 @@ func parseNumber(text string) (float64, bool) {
 	x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	return x, err == nil && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
+
+// decimal is the number that a float32 is written as: a rate of 1 in 10 is 0.1 and not 0.10000000149, so that it is
+// neither above a bound of 0.1 nor below it.
+func decimal(x float32) float64 {
+	d, _ := strconv.ParseFloat(strconv.FormatFloat(float64(x), 'g', -1, 32), 64) // what was just written
+	return d
+}

@@ -23,20 +23,29 @@ type contamination struct {
 	removed map[string]map[similar.Method]int
 	acts    map[similar.Method]bool // that remove; others are only counted
 	would   map[similar.Method]int  // rows that stay though these methods found them
+	blank   map[string]int          // rows of a benchmark without a problem that could be read
 }
 
 func newContamination(v recipe.Values, env *Env) (Judge, error) {
-	c := &contamination{items: map[string]map[string]Item{}, removed: map[string]map[similar.Method]int{}, acts: map[similar.Method]bool{}, would: map[similar.Method]int{}}
+	c := &contamination{items: map[string]map[string]Item{}, removed: map[string]map[similar.Method]int{}, acts: map[similar.Method]bool{}, would: map[similar.Method]int{}, blank: map[string]int{}}
 	var sets []similar.Benchmark
+	done := map[string]bool{} // patterns may overlap
 	for _, path := range v.List("against") {
 		found, err := load.Find(env.Path(path))
 		if err != nil {
 			return nil, fmt.Errorf("against: %w", err)
 		}
 		for _, file := range found.Files {
+			if done[file] {
+				continue
+			}
+			done[file] = true
 			set, err := c.read(file, found.Source(file), v.Text("column"))
 			if err != nil {
 				return nil, fmt.Errorf("against: %w", err)
+			}
+			if n := c.blank[set.Name]; n > 0 && env.Warn != nil {
+				env.Warn(fmt.Sprintf("%s: %d rows have no problem that can be read: what repeats them is not found", file, n))
 			}
 			sets = append(sets, set)
 		}
@@ -65,7 +74,7 @@ func newContamination(v recipe.Values, env *Env) (Judge, error) {
 // read reads a benchmark's problems; no answers are needed.
 func (c *contamination) read(file, name, column string) (similar.Benchmark, error) {
 	if c.items[name] != nil { // two files of one name
-		name = filepath.Base(filepath.Dir(file)) + "/" + name
+		name = filepath.ToSlash(file)
 	}
 	set := similar.Benchmark{Name: name}
 	r, err := load.Open(file, load.Options{Columns: load.Columns{Problem: column, Answer: "-"}, NoAnswer: true, Repeats: true})
@@ -83,6 +92,7 @@ func (c *contamination) read(file, name, column string) (similar.Benchmark, erro
 			return set, err
 		}
 		if row.Reason != "" {
+			c.blank[name]++
 			continue
 		}
 		// The row's number is its id here: data sets' own need not be unique.
@@ -150,7 +160,11 @@ func (c *contamination) Notes() []string {
 		if len(counts) == 0 {
 			counts = []string{"none"}
 		}
-		notes = append(notes, fmt.Sprintf("%s (%d items): %s", name, len(c.items[name]), strings.Join(counts, ", ")))
+		items := fmt.Sprintf("%d items", len(c.items[name]))
+		if n := c.blank[name]; n > 0 {
+			items += fmt.Sprintf(", %d rows that can't be read", n)
+		}
+		notes = append(notes, fmt.Sprintf("%s (%s): %s", name, items, strings.Join(counts, ", ")))
 	}
 	return notes
 }
