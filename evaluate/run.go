@@ -144,6 +144,9 @@ func evaluateOne(ctx context.Context, env *stages.Env, l *job.Local, m job.Model
 		return input, err
 	}
 	rows, err := job.Rows(p, s, m.Version)
+	for i := range rows { // of many models with long completions they fill the memory, and the report has no use for them
+		rows[i].LogProbs = nil
+	}
 	return report.Input{Name: m.Name, Rows: rows}, err
 }
 

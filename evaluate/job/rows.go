@@ -45,6 +45,8 @@ func (p *Plan) Check(r schemas.Scored) error {
 		return fmt.Errorf("%w: task %s, problem %s, sample %d: %s: expected %v, found %v", ErrForeign, t.Name, r.ProblemID, r.Sample, what, want, found)
 	}
 	switch {
+	case r.Sample < 0 || int(r.Sample) >= t.Samples:
+		return fmt.Errorf("%w: task %s, problem %s: sample %d: expected one below %d", ErrForeign, t.Name, r.ProblemID, r.Sample, t.Samples)
 	case r.Problem != q.Problem.Problem:
 		return differ("problem", fmt.Sprintf("%.80q", q.Problem.Problem), fmt.Sprintf("%.80q", r.Problem))
 	case r.Answer != q.Answer:
@@ -59,14 +61,12 @@ func (p *Plan) Check(r schemas.Scored) error {
 	return nil
 }
 
-// accept checks samples and keeps those that the plan asks for.
+// accept keeps samples, all of which the plan must have asked for.
 func (p *Plan) accept(s *Store, rows []schemas.Scored) (fresh int, err error) {
-	wanted := rows[:0:0]
 	for _, r := range rows {
 		if err := p.Check(r); err != nil {
 			return 0, err
 		}
-		wanted = append(wanted, r)
 	}
-	return s.Add(wanted)
+	return s.Add(rows)
 }

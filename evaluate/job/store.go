@@ -24,6 +24,7 @@ type Store struct {
 	path   string
 	size   int64
 	places map[Key]place
+	failed map[Key]bool // no completion could be made in an earlier start: made again
 	synced time.Time
 	dirty  bool  // something was added since
 	last   batch // read most recently
@@ -54,7 +55,7 @@ func Open(path string) (*Store, Found, error) {
 	if err != nil {
 		return nil, Found{}, fmt.Errorf("finished samples: %w", err)
 	}
-	s := &Store{file: file, path: path, places: map[Key]place{}, synced: time.Now()}
+	s := &Store{file: file, path: path, places: map[Key]place{}, failed: map[Key]bool{}, synced: time.Now()}
 	if err := hold(file, path); err != nil {
 		return nil, Found{}, err
 	}
@@ -105,8 +106,13 @@ func (s *Store) scan() (found Found, err error) {
 			continue
 		}
 		s.note(rows, at, int64(len(body)))
+		for _, r := range rows {
+			if k := (Key{r.ProblemID, r.Sample}); r.FinishReason == schemas.FinishError && s.places[k].at == at {
+				s.failed[k] = true
+			}
+		}
 	}
-	found.Samples = len(s.places)
+	found.Samples = len(s.places) - len(s.failed)
 	if found.Cut = info.Size() - f.at; found.Cut > 0 {
 		if err := s.file.Truncate(f.at); err != nil {
 			return found, err
@@ -116,20 +122,21 @@ func (s *Store) scan() (found Found, err error) {
 	return found, nil
 }
 
-// note remembers where the rows of a frame stand. The first place of a sample stays.
+// note remembers where the rows of a frame stand. The first place of a sample stays, unless it has failed there.
 func (s *Store) note(rows []schemas.Scored, at, length int64) {
 	for i, r := range rows {
-		k := Key{r.ProblemID, r.Sample}
-		if _, there := s.places[k]; !there {
+		if k := (Key{r.ProblemID, r.Sample}); !s.Has(k) {
 			s.places[k] = place{at: at, length: length, row: i}
+			delete(s.failed, k)
 		}
 	}
 }
 
-// Has reports whether a sample is finished.
+// Has reports whether a sample is finished. One of which an earlier start could make no completion (a prompt that did
+// not fit into the cache, say) is not: with other flags it may be possible.
 func (s *Store) Has(k Key) bool {
 	_, ok := s.places[k]
-	return ok
+	return ok && !s.failed[k]
 }
 
 // Add keeps finished samples, those that are not there yet, and returns how many these are.
@@ -198,6 +205,7 @@ func (s *Store) Row(k Key) (schemas.Scored, error) {
 // Clear forgets everything.
 func (s *Store) Clear() error {
 	clear(s.places)
+	clear(s.failed)
 	s.size, s.last = 0, batch{}
 	return s.file.Truncate(0)
 }

@@ -174,6 +174,43 @@ func TestDamagedStore(t *testing.T) {
 	}
 }
 
+// What failed in one start is asked for again in the next, and can be read meanwhile.
+func TestFailedSamplesAreMadeAgain(t *testing.T) {
+	p := plan(t, 0, small...)
+	path := filepath.Join(t.TempDir(), "samples")
+	keys := allKeys(p)
+	bad := sampled(p, keys[3])
+	bad.FinishReason, bad.Completion, bad.CompletionIDs, bad.LogProbs, bad.Correct, bad.Reward, bad.Rewards = schemas.FinishError, "", nil, nil, nil, nil, nil
+	add := func(s *Store, r schemas.Scored, want int) {
+		t.Helper()
+		if n, err := s.Add([]schemas.Scored{r}); n != want || err != nil {
+			t.Fatalf("%d added, want %d: %v", n, want, err)
+		}
+	}
+	for start := range 4 {
+		s, found := open(t, path)
+		finished := start == 3
+		if s.Has(keys[3]) != finished || start > 0 && found.Samples != 1+start/3 {
+			t.Fatalf("start %d: %+v, finished %v", start, found, s.Has(keys[3]))
+		}
+		if start > 0 {
+			if r, err := s.Row(keys[3]); err != nil || (r.FinishReason == schemas.FinishError) == finished {
+				t.Fatalf("start %d: %+v, %v", start, r, err)
+			}
+		}
+		switch start {
+		case 0, 1: // fails again
+			add(s, bad, 1)
+			add(s, bad, 0)
+			add(s, sampled(p, keys[4]), 1-start)
+		case 2:
+			add(s, sampled(p, keys[3]), 1)
+			add(s, bad, 0)
+		}
+		s.Close()
+	}
+}
+
 func TestStoreIsHeldByOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "samples")
 	s, _ := open(t, path)
@@ -197,6 +234,7 @@ func TestStoreRefuses(t *testing.T) {
 		"temperature: expected 0.8, found 1":   func(r *schemas.Scored) { r.Temperature = 1 },
 		"seed: expected 5, found 4":            func(r *schemas.Scored) { r.Seed = 4 },
 		"tokens: expected at most 100, found":  func(r *schemas.Scored) { r.CompletionIDs = make([]int32, 101) },
+		"sample 1000: expected one below":      func(r *schemas.Scored) { r.Sample = 1000 },
 	} {
 		r := sampled(p, k)
 		change(&r)

@@ -25,8 +25,9 @@ func (p Protocol) With(o Override) (Protocol, error) {
 	set(&changed, "max-tokens", &p.MaxTokens, o.MaxTokens)
 	set(&changed, "seed", &p.Seed, o.Seed)
 	if o.Samples != nil {
+		others := len(changed)
 		set(&changed, "samples", &p.Samples, o.Samples)
-		if len(p.By) > 0 && len(changed) == 0 {
+		if len(p.By) > 0 && len(changed) == others { // the benchmarks with samples of their own lose them
 			changed = append(changed, fmt.Sprintf("samples=%d", p.Samples))
 		}
 		p.By = nil

@@ -69,6 +69,7 @@ func TestOverride(t *testing.T) {
 		{Override{Temperature: to(0.8), TopP: to(0.9)}, "sober", 10, 3}, // what it says anyway
 		{Override{Samples: to(64)}, "sober+samples=64", 64, 64},
 		{Override{Samples: to(3)}, "sober+samples=3", 3, 3}, // of the large sets already, not of AIME
+		{Override{Samples: to(3), Temperature: to(0.6)}, "sober+temperature=0.6+samples=3", 3, 3},
 		{Override{Temperature: to(0.0), MaxTokens: to(64), Seed: to(uint64(7)), TopP: to(1.0)}, "sober+temperature=0+top-p=1+max-tokens=64+seed=7", 10, 3},
 	} {
 		p, err := sober.With(c.o)

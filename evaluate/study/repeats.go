@@ -55,19 +55,28 @@ func repeats(baseline, model []Score) []Repeat {
 func over(all []Repeat) Repeat {
 	r := Repeat{Model: all[0].Model}
 	n := float64(len(all))
-	variance, squares := 0.0, 0.0
+	variance, squares, runs := 0.0, 0.0, 0
 	for _, x := range all {
 		r.Baseline += x.Baseline / n
 		r.Score += x.Score / n
 		v := x.Difference.SE * x.Difference.SE / (n * n)
 		variance += v
 		squares += v * v / float64(x.Runs[0]+x.Runs[1]-2)
+		runs += x.Runs[0] + x.Runs[1] - 2
 	}
-	df := variance * variance / squares // Satterthwaite 1946
+	df := float64(runs)
+	if squares > 0 {
+		df = variance * variance / squares // Satterthwaite 1946
+	}
 	d := stats.Difference{Mean: r.Score - r.Baseline, SE: math.Sqrt(variance)}
 	half := stats.StudentQuantile(0.975, df) * d.SE
 	d.Interval = stats.Interval{Lo: d.Mean - half, Hi: d.Mean + half}
-	d.P = 2 * stats.StudentTail(math.Abs(d.Mean)/d.SE, df)
+	switch {
+	case d.SE > 0:
+		d.P = 2 * stats.StudentTail(math.Abs(d.Mean)/d.SE, df)
+	case d.Mean == 0: // runs without any spread
+		d.P = 1
+	}
 	r.Difference, r.Holm, r.Detectable = d, d.P, stats.Detectable(d.SE, df, 0, 0)
 	return r
 }

@@ -131,6 +131,29 @@ func TestRemeasuredModels(t *testing.T) {
 	}
 }
 
+// Runs that all came out alike, as published tables with rounded deviations have them.
+func TestRunsWithoutSpread(t *testing.T) {
+	for table, p := range map[string]float64{
+		"base,a,50,30,3,0\nm,a,60,30,3,0\nbase,b,50,30,3,0\nm,b,60,30,3,0\n": 0,
+		"base,a,50,30,3,0\nm,a,50,30,3,0\nbase,b,60,30,3,0\nm,b,60,30,3,0\n": 1,
+	} {
+		scores, err := Read("x", strings.NewReader("model,benchmark,score,problems,samples,sd\n"+table))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := Analyze(scores, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range a.Repeats {
+			d := r.Difference
+			if d.P != p || r.Holm != p || d.Interval.Lo != d.Mean || d.Interval.Hi != d.Mean || r.Detectable != 0 {
+				t.Errorf("%q: %+v", r.Benchmark, r)
+			}
+		}
+	}
+}
+
 func TestTextSaysWhatWasFound(t *testing.T) {
 	for example, want := range map[string][]string{
 		"open-rs": {"aime24: no detectable effect", "amc23: no detectable effect", "math_500: degradation", "exp3, step 50", "84.0 → 81.8", "30 × 1", "0.58"},
