@@ -8,10 +8,7 @@ import (
 	"testing"
 
 	"openrs/generate/engine"
-	"openrs/stages/device"
-	"openrs/stages/device/cpu"
-	"openrs/stages/model"
-	"openrs/stages/pretrained"
+	"openrs/generate/engine/enginetest"
 	"openrs/stages/tokenizer"
 )
 
@@ -19,29 +16,10 @@ func open(t *testing.T) *Conversation { return openSized(t, engine.Options{MaxSe
 
 func openSized(t *testing.T, opt engine.Options) *Conversation {
 	t.Helper()
-	source, err := pretrained.Open("tiny", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dev, err := cpu.New(cpu.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.New(dev, source.Config, model.Options{DType: device.F32})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := source.Load(m); err != nil {
-		t.Fatal(err)
-	}
-	e, err := engine.New(m, opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.Close(); m.Close(); dev.Close(); source.Close() })
+	m := enginetest.Open(t, opt)
 	return &Conversation{
-		Pool: engine.NewPool(e), Tokenizer: source.Tokenizer, Context: source.Config.MaxPositions,
-		Sampling: engine.Request{Stop: source.EOS, Seed: 1, MaxNewTokens: 60},
+		Pool: engine.NewPool(m.Engine), Tokenizer: m.Source.Tokenizer, Context: m.Source.Config.MaxPositions,
+		Sampling: engine.Request{Stop: m.Source.EOS, Seed: 1, MaxNewTokens: 60},
 	}
 }
 

@@ -145,9 +145,9 @@ func TestMethodsAndSchemes(t *testing.T) {
 // TestScoresTakeTurns has texts to score while a completion is sampled, which must get on.
 func TestScoresTakeTurns(t *testing.T) {
 	m := openTiny(t, engine.Options{})
-	scorer := logprobs.New(m.model)
+	scorer := logprobs.New(m.Model)
 	defer scorer.Close()
-	l := newLoop(engine.NewPool(m.engine), scorer, 10, slog.New(slog.DiscardHandler))
+	l := newLoop(engine.NewPool(m.Engine), scorer, 10, slog.New(slog.DiscardHandler))
 	box := newMailbox(4)
 	score := func() *call {
 		return &call{ctx: t.Context(), request: engine.Request{Prompt: []int32{1, 2, 3}}, box: box, score: &scores{}, top: 1}
@@ -183,7 +183,7 @@ func TestMoreChoicesThanRun(t *testing.T) {
 			}
 		}
 	}
-	if stats := s.engine.Stats(); stats.RunningSum > 3*int64(stats.Steps) {
+	if stats := s.Engine.Stats(); stats.RunningSum > 3*int64(stats.Steps) {
 		t.Errorf("%d sequences ran in %d steps", stats.RunningSum, stats.Steps)
 	}
 }

@@ -17,49 +17,19 @@ import (
 	"time"
 
 	"openrs/generate/engine"
+	"openrs/generate/engine/enginetest"
 	"openrs/generate/logprobs"
-	"openrs/stages/device"
-	"openrs/stages/device/cpu"
-	"openrs/stages/model"
-	"openrs/stages/pretrained"
 	"openrs/stages/tokenizer"
 )
 
-// tiny is the model of the tests, on a device of its own.
-type tiny struct {
-	source *pretrained.Model
-	model  *model.Model
-	engine *engine.Engine
-}
+// tiny is the model of the tests.
+type tiny struct{ *enginetest.Tiny }
 
-func openTiny(t *testing.T, opt engine.Options) *tiny {
-	t.Helper()
-	source, err := pretrained.Open("tiny", 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dev, err := cpu.New(cpu.Options{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.New(dev, source.Config, model.Options{DType: device.F32})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := source.Load(m); err != nil {
-		t.Fatal(err)
-	}
-	e, err := engine.New(m, opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.Close(); m.Close(); dev.Close(); source.Close() })
-	return &tiny{source, m, e}
-}
+func openTiny(t *testing.T, opt engine.Options) tiny { return tiny{enginetest.Open(t, opt)} }
 
 // service is a running server.
 type service struct {
-	*tiny
+	tiny
 	server *Server
 	url    string
 	stop   func() error // drains and returns what Run did
@@ -68,15 +38,15 @@ type service struct {
 func start(t *testing.T, sizes engine.Options, change func(*Options)) *service {
 	t.Helper()
 	m := openTiny(t, sizes)
-	scorer := logprobs.New(m.model)
+	scorer := logprobs.New(m.Model)
 	opt := Options{
-		Name: "tiny", Fingerprint: "openrs-test", Tokenizer: m.source.Tokenizer, Ends: m.source.EOS, Vocab: m.source.Config.Vocab,
-		Context: m.source.Config.MaxPositions, Scorable: 900, MaxChoices: 64, MaxWaiting: 512, MaxBody: 1 << 16, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Name: "tiny", Fingerprint: "openrs-test", Tokenizer: m.Source.Tokenizer, Ends: m.Source.EOS, Vocab: m.Source.Config.Vocab,
+		Context: m.Source.Config.MaxPositions, Scorable: 900, MaxChoices: 64, MaxWaiting: 512, MaxBody: 1 << 16, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	if change != nil {
 		change(&opt)
 	}
-	s := &service{tiny: m, server: New(opt, engine.NewPool(m.engine), scorer)}
+	s := &service{tiny: m, server: New(opt, engine.NewPool(m.Engine), scorer)}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -176,19 +146,19 @@ func chatText(c body) string { return c["message"].(body)["content"].(string) }
 func user(text string) []body { return []body{{"role": "user", "content": text}} }
 
 // expect samples a chat prompt without the server.
-func (m *tiny) expect(t *testing.T, prompt string, r engine.Request) engine.Result {
+func (m tiny) expect(t *testing.T, prompt string, r engine.Request) engine.Result {
 	t.Helper()
-	text, err := m.source.Tokenizer.ApplyChatTemplate([]tokenizer.Message{{Role: "user", Content: prompt}}, true, nil)
+	text, err := m.Source.Tokenizer.ApplyChatTemplate([]tokenizer.Message{{Role: "user", Content: prompt}}, true, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Prompt = m.source.Tokenizer.Encode(text)
-	r.ProblemID, r.Stop = promptID(r.Prompt), m.source.EOS
-	if err := m.engine.Add(r); err != nil {
+	r.Prompt = m.Source.Tokenizer.Encode(text)
+	r.ProblemID, r.Stop = promptID(r.Prompt), m.Source.EOS
+	if err := m.Engine.Add(r); err != nil {
 		t.Fatal(err)
 	}
 	for {
-		results, err := m.engine.Step()
+		results, err := m.Engine.Step()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +169,7 @@ func (m *tiny) expect(t *testing.T, prompt string, r engine.Request) engine.Resu
 }
 
 // text is a completion without its stop token.
-func (m *tiny) text(c engine.Completion) string { return m.source.Tokenizer.Decode(c.Tokens, true) }
+func (m tiny) text(c engine.Completion) string { return m.Source.Tokenizer.Decode(c.Tokens, true) }
 
 func TestChatIsWhatTheEngineSamples(t *testing.T) {
 	alone := openTiny(t, engine.Options{})
@@ -364,7 +334,7 @@ func TestCompletions(t *testing.T) {
 	}
 
 	// Tokens in place of text.
-	ids := s.source.Tokenizer.Encode("9*9=")
+	ids := s.Source.Tokenizer.Encode("9*9=")
 	_, byIDs := s.post(t, "/v1/completions", body{"prompt": ids, "seed": 4, "max_tokens": 12, "temperature": 1})
 	if choices(byIDs)[0]["text"] != c["text"] {
 		t.Errorf("by tokens %q, by text %q", choices(byIDs)[0]["text"], c["text"])
