@@ -20,3 +20,17 @@ func CacheBytes(dev Device, cfg CacheConfig) int64 {
 	}
 	return 2 * 4 * int64(cfg.Layers) * int64(cfg.KVHeads) * int64(cfg.HeadDim) * int64(cfg.Pages) * int64(cfg.PageSize)
 }
+
+// Layouts is implemented by devices that keep a matrix with gradients in more than one layout.
+type Layouts interface {
+	// TrainedLayouts is how many.
+	TrainedLayouts() int64
+}
+
+// TrainedLayouts is how often dev keeps a matrix of NewWeight with gradients.
+func TrainedLayouts(dev Device) int64 {
+	if l, ok := dev.(Layouts); ok {
+		return l.TrainedLayouts()
+	}
+	return 1
+}

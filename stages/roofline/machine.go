@@ -19,10 +19,15 @@ type Machine struct {
 	Link   float64 `json:"link_gb_per_second"` // to another device, one direction; 0: there is no other
 	// Value is the bytes of one key or value in the cache; 0: those of a weight.
 	Value int64 `json:"cache_value_bytes,omitempty"`
+	// Layouts is how often a matrix is kept that is trained; 0: once.
+	Layouts int64 `json:"trained_layouts,omitempty"`
 }
 
 // CacheValue is the bytes of one key or value of a model in dtype.
 func (m Machine) CacheValue(dtype device.DType) int64 { return cmp.Or(m.Value, int64(dtype.Bytes())) }
+
+// TrainedLayouts is how often a matrix is kept that is trained.
+func (m Machine) TrainedLayouts() int64 { return cmp.Or(m.Layouts, 1) }
 
 const gb = 1_000_000_000
 
@@ -76,7 +81,7 @@ func (m Machine) rate(dtype device.DType) float64 {
 
 // Here describes the device at hand by measuring it. A device that can't be measured is an error.
 func Here(dev device.Device) (Machine, error) {
-	m := Machine{Name: dev.Name(), Value: CacheValue(dev)}
+	m := Machine{Name: dev.Name(), Value: CacheValue(dev), Layouts: device.TrainedLayouts(dev)}
 	for _, d := range []struct {
 		dtype device.DType
 		rate  *float64

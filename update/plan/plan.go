@@ -18,6 +18,7 @@ import (
 	"openrs/stages/model"
 	"openrs/stages/pretrained"
 	"openrs/stages/roofline"
+	"openrs/update/train"
 )
 
 // Flags are the flags of the command.
@@ -80,11 +81,7 @@ func (j Job) fill(p *roofline.Plan, cfg checkpoint.Config, dtype device.DType) {
 	groups := (sequences + j.GroupSize - 1) / j.GroupSize // prompts, each computed once
 	rows := groups*j.PromptTokens + sequences*j.NewTokens
 	budget := min(rows, max(j.TokenBudget, j.PromptTokens+j.NewTokens))
-	p.Memory = model.Plan(cfg, model.Options{DType: dtype, Train: true, Recompute: j.Recompute, LoRA: j.LoRA}, model.Workload{Rows: budget, Predictions: budget})
-	p.Memory.Optimizer = int64(float64(p.Memory.Optimizer) / n)
-	if j.Reference && j.LoRA == nil { // otherwise it is what the adapters are put on
-		p.Memory.Weights += model.Plan(cfg, model.Options{DType: dtype}, model.Workload{}).Weights
-	}
+	p.Memory = train.Plan(cfg, p.Devices, p.Machine.TrainedLayouts(), train.Options{DType: dtype, Recompute: j.Recompute, LoRA: j.LoRA}, budget, j.Reference)
 	cost := roofline.NewCost(cfg, dtype)
 	keys := int64(groups)*roofline.Causal(0, j.PromptTokens) + int64(sequences)*roofline.Causal(j.PromptTokens, j.NewTokens)
 	predictions := sequences * j.NewTokens

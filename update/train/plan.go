@@ -8,15 +8,15 @@ import (
 	"openrs/update/parallel"
 )
 
-// Plan estimates the memory that training a model with opt takes on each of a number of devices, for
-// micro-batches of at most so many rows. With reference there is a second, frozen model beside it,
+// Plan estimates the memory that training a model with opt takes on each of a number of devices, which keep
+// trained matrices in so many layouts, for micro-batches of at most so many rows. With reference there is a second, frozen model beside it,
 // unless it is the one that adapters are put on.
-func Plan(cfg checkpoint.Config, devices int, opt Options, rows int, reference bool) model.Memory {
+func Plan(cfg checkpoint.Config, devices int, layouts int64, opt Options, rows int, reference bool) model.Memory {
 	frozen := model.Options{DType: opt.DType, MaxPositions: opt.MaxPositions}
 	trained := frozen
 	trained.Train, trained.Recompute, trained.LoRA = true, opt.Recompute, opt.LoRA
 	p := model.Plan(cfg, trained, model.Workload{Rows: rows, Predictions: rows})
-	p.Weights *= 2 // a device may keep one layout for x·Wᵀ and one for dy·W
+	p.Weights *= layouts
 	if reference && opt.LoRA == nil {
 		p.Weights += model.Plan(cfg, frozen, model.Workload{}).Weights
 	}
@@ -31,10 +31,11 @@ func Plan(cfg checkpoint.Config, devices int, opt Options, rows int, reference b
 // Fit returns the plan for training on devices of one kind and sets opt.Recompute where only that makes it
 // fit; the result of training is the same. What does not fit at all is an error that says what would.
 func Fit(devices []device.Device, cfg checkpoint.Config, opt *Options, rows int, reference bool) (model.Memory, error) {
-	plan := Plan(cfg, len(devices), *opt, rows, reference)
+	layouts := device.TrainedLayouts(devices[0])
+	plan := Plan(cfg, len(devices), layouts, *opt, rows, reference)
 	if !opt.Recompute && !backend.Fits(devices[0], plan) {
 		opt.Recompute = true
-		plan = Plan(cfg, len(devices), *opt, rows, reference)
+		plan = Plan(cfg, len(devices), layouts, *opt, rows, reference)
 	}
 	if !backend.Fits(devices[0], plan) {
 		advice := "a smaller --token-budget, --dtype bf16 or more devices need less"

@@ -21,11 +21,11 @@ func (n narrow) FreeMemory() int64 { return n.free }
 func TestFit(t *testing.T) {
 	source := open(t, shape, 1)
 	const rows = 5000
-	kept, again := Plan(source.Config, 1, Options{}, rows, false), Plan(source.Config, 1, Options{Recompute: true}, rows, false)
+	kept, again := Plan(source.Config, 1, 1, Options{}, rows, false), Plan(source.Config, 1, 1, Options{Recompute: true}, rows, false)
 	if kept.Total() <= again.Total() {
 		t.Fatalf("a plan of %d bytes that keeps activations, one of %d that does not", kept.Total(), again.Total())
 	}
-	if ref := Plan(source.Config, 1, Options{}, rows, true); ref.Total() <= kept.Total() {
+	if ref := Plan(source.Config, 1, 1, Options{}, rows, true); ref.Total() <= kept.Total() {
 		t.Errorf("%d bytes with a reference model, %d without", ref.Total(), kept.Total())
 	}
 	for _, c := range []struct {
@@ -49,7 +49,7 @@ func TestFit(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), "--token-budget") {
 			t.Errorf("%d bytes free: %v", c.free, err)
 		}
-		if want := Plan(source.Config, 1, opt, rows, false); plan != want {
+		if want := Plan(source.Config, 1, 1, opt, rows, false); plan != want {
 			t.Errorf("%d bytes free: plan %+v, want %+v", c.free, plan, want)
 		}
 	}

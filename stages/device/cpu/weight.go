@@ -235,3 +235,6 @@ func (w *weight) copyRow(dst []float32, id int) {
 		dst[i] = src[i*kernel.Panel]
 	}
 }
+
+// TrainedLayouts implements [device.Layouts]: one layout is for x·Wᵀ and one for dy·W.
+func (d *Device) TrainedLayouts() int64 { return 2 }
