@@ -74,6 +74,7 @@ held_out=200 held_out_samples=4 # what the best checkpoint is chosen by
 
 # What differs at another scale: flags win over the recipe.
 generate_flags=() score_flags=() update_flags=() evaluate_flags=() mix_flags=()
+difficulty_part=2048
 difficulty_flags=(--group-size 1 --dtype bf16 --max-new-tokens 4096)
 case $scale in
   full)
@@ -87,7 +88,7 @@ case $scale in
     fi
     ;;
   tiny)
-    model=${model:-tiny} filter_model=${filter_model:-tiny} steps=24 every=8 held_out=64
+    model=${model:-tiny} filter_model=${filter_model:-tiny} steps=24 every=8 held_out=64 difficulty_part=100
     generate_flags=(--max-new-tokens 64 --system '') # tiny has never seen a system message
     difficulty_flags+=("${generate_flags[@]}") mix_flags=(--short scale)
     score_flags=(--prefix '')
@@ -160,9 +161,10 @@ curated() {
   mv "$to.part.parquet" "$to.parquet"
 }
 
-# scored RECIPE MODEL FLAG…: one judged answer of a model to each problem whose difficulty the recipe asks for.
+# scored RECIPE MODEL FLAG…: one judged answer of a model to each problem whose difficulty the recipe asks for, made a
+# part of the problems after another: what is finished is not made again.
 scored() {
-  local name=$1 by=$2 made=$data/$1-scored
+  local name=$1 by=$2 made=$data/$1-scored problems rollouts
   shift 2
   [ ! -f "$made.parquet" ] || return 0
   if [ -z "$by" ]; then
@@ -170,11 +172,24 @@ scored() {
     exit 2
   fi
   echo "answering the problems of $name once with $by, for their difficulty"
-  work curate "$bin/curate" --config "pipelines/recipes/$name.yaml" --data "$data" --before pass-rate --out "$made.problems.jsonl"
-  work difficulty "$bin/generate" --model "$by" --device "$device" "${difficulty_flags[@]}" "$@" --in "$made.problems.jsonl" --out "$made.rollouts.parquet"
-  work difficulty "$bin/score" --reward accuracy --in "$made.rollouts.parquet" --out "$made.part.parquet"
+  if [ ! -d "$made" ]; then
+    rm -rf "$made.new"
+    mkdir -p "$made.new"
+    work curate "$bin/curate" --config "pipelines/recipes/$name.yaml" --data "$data" --before pass-rate --out "$made.new/all.jsonl"
+    awk -v n=$difficulty_part -v to="$made.new/problems" '
+      { file = sprintf("%s-%04d.jsonl", to, (NR - 1) / n); if (file != last) close(last); print > file; last = file }' "$made.new/all.jsonl"
+    mv "$made.new" "$made"
+  fi
+  for problems in "$made"/problems-*.jsonl; do
+    rollouts=${problems/problems-/rollouts-}
+    [ ! -f "$rollouts" ] || continue
+    work difficulty "$bin/generate" --model "$by" --device "$device" "${difficulty_flags[@]}" "$@" --in "$problems" --out "$made/part.jsonl"
+    mv "$made/part.jsonl" "$rollouts"
+  done
+  cat "$made"/rollouts-*.jsonl >"$made/all.jsonl"
+  work difficulty "$bin/score" --reward accuracy --in "$made/all.jsonl" --out "$made.part.parquet"
   mv "$made.part.parquet" "$made.parquet"
-  rm "$made.problems.jsonl" "$made.rollouts.parquet"
+  rm -r "$made"
 }
 
 # curate_all: the experiment's problems of the raw data.
