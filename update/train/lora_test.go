@@ -119,7 +119,11 @@ func TestLoRAReference(t *testing.T) {
 // with dropout, and however small the micro-batches.
 func TestLoRAShards(t *testing.T) {
 	config := grpo.Config{Loss: "dapo", EpsLow: 0.2, EpsHigh: 0.2, Beta: 0.04}
-	for _, n := range []int{2, 3} {
+	counts := []int{2, 3}
+	if testdevice.GPU(t) {
+		counts = counts[:1] // a fake GPU is slow; TestShards has more of them
+	}
+	for _, n := range counts {
 		train := func(tr *Trainer) []map[string]float64 {
 			g := &GRPO{Live: true, Trainer: tr, Objective: objective(t, config), Reference: tr.Bases(), OnPolicy: true, Iterations: 2}
 			var all []map[string]float64
@@ -358,6 +362,9 @@ func fineTune(t *testing.T, m *model.Model, trained func(model.Param) bool, lr f
 // fine-tuning, but for rounding. With A trained as well, from the usual start, the way is another one, and the
 // loss it leads to as low.
 func TestLoRAOfFullRank(t *testing.T) {
+	if testdevice.GPU(t) {
+		t.Skip("a matter of arithmetic, not of the device")
+	}
 	const updates = 60
 	source := open(t, shape, 1)
 	dev := newDevice(t)
