@@ -153,7 +153,7 @@ func (d *Device) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v device.Te
 		cols int
 	}{{a.q, wide}, {a.dq, wide}, {a.dout, wide}, {a.out, wide}, {a.k, narrow}, {a.v, narrow}, {a.dk, narrow}, {a.dv, narrow}, {a.lse, a.Heads}} {
 		if m.rows != rows || m.matrix.cols != m.cols {
-			mismatch(op, "dq", dq, "dk", dk, "dv", dv, "dout", dout, "out", out, "lse", lse, "q", q, "k", k, "v", v, "shape", fmt.Sprintf("%+v", shape))
+			device.Mismatch(op, "dq", dq, "dk", dk, "dv", dv, "dout", dout, "out", out, "lse", lse, "q", q, "k", k, "v", v, "shape", fmt.Sprintf("%+v", shape))
 		}
 	}
 	spans, _ := d.spansOf(op, segs, rows)

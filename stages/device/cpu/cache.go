@@ -102,9 +102,9 @@ func (d *Device) CacheWrite(dst device.Cache, layer int, k, v device.Tensor, slo
 	c, km, vm := d.cacheOf(op, dst, layer), d.view(op, "k", k), d.view(op, "v", v)
 	dim := c.cfg.HeadDim
 	if km.cols != c.cfg.KVHeads*dim || vm.cols != km.cols || vm.rows != km.rows {
-		mismatch(op, "k", k, "v", v, "cache", fmt.Sprintf("%+v", c.cfg))
+		device.Mismatch(op, "k", k, "v", v, "cache", fmt.Sprintf("%+v", c.cfg))
 	}
-	checkIndices(op, "slots", slots, km.rows, c.cfg.Pages*c.cfg.PageSize)
+	device.CheckIndices(op, "slots", slots, km.rows, c.cfg.Pages*c.cfg.PageSize)
 	// Heads are split over threads, not rows: a slot may be written twice.
 	d.split(c.cfg.KVHeads, 1, float64(km.rows*dim)*2, func(_ *worker, lo, hi int) {
 		for r, slot := range slots {
@@ -136,7 +136,7 @@ func writeSlot(kp, vp, key, value []float32, at int) {
 func (d *Device) CacheCopy(dst device.Cache, from, to int32) {
 	const op = "CacheCopy"
 	c := d.cacheOf(op, dst, 0)
-	checkIndices(op, "pages", []int32{from, to}, 2, c.cfg.Pages)
+	device.CheckIndices(op, "pages", []int32{from, to}, 2, c.cfg.Pages)
 	if from == to {
 		return
 	}
@@ -159,10 +159,10 @@ func (d *Device) PagedAttention(out, q device.Tensor, src device.Cache, layer in
 	h := headsOf(op, shape)
 	c, om, qm := d.cacheOf(op, src, layer), d.view(op, "out", out), d.view(op, "q", q)
 	if qm.cols != h.Heads*h.dim || om.cols != qm.cols || om.rows != qm.rows {
-		mismatch(op, "out", out, "q", q, "shape", fmt.Sprintf("%+v", shape))
+		device.Mismatch(op, "out", out, "q", q, "shape", fmt.Sprintf("%+v", shape))
 	}
 	if c.cfg.KVHeads != h.KVHeads || c.cfg.HeadDim != h.dim {
-		mismatch(op, "shape", fmt.Sprintf("%+v", shape), "cache", fmt.Sprintf("%+v", c.cfg))
+		device.Mismatch(op, "shape", fmt.Sprintf("%+v", shape), "cache", fmt.Sprintf("%+v", c.cfg))
 	}
 	size, cost := c.cfg.PageSize, 0.0
 	tiles := d.shared.tiles[:0]
@@ -170,7 +170,7 @@ func (d *Device) PagedAttention(out, q device.Tensor, src device.Cache, layer in
 		if s.Row < 0 || s.Len < 0 || s.Start < 0 || s.Row+s.Len > qm.rows || s.Len > 0 && len(s.Pages)*size < s.Start+s.Len {
 			panic(fmt.Sprintf("device: %s: sequence %d is rows [%d, %d) of %d at position %d, with %d pages of %d", op, i, s.Row, s.Row+s.Len, qm.rows, s.Start, len(s.Pages), size))
 		}
-		checkIndices(op, "pages", s.Pages, len(s.Pages), c.cfg.Pages)
+		device.CheckIndices(op, "pages", s.Pages, len(s.Pages), c.cfg.Pages)
 		tiles = h.appendTiles(tiles, i, s.Len)
 		cost += h.cost(s.Len, s.Start+s.Len)
 	}

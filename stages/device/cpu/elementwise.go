@@ -12,9 +12,9 @@ func (d *Device) RoPE(x device.Tensor, headDim int, table device.Tensor, positio
 	const op = "RoPE"
 	m, tab := d.view(op, "x", x), d.view(op, "table", table)
 	if headDim <= 0 || headDim%2 != 0 || m.cols%headDim != 0 || tab.cols != headDim {
-		mismatch(op, "x", x, "table", table, "headDim", headDim)
+		device.Mismatch(op, "x", x, "table", table, "headDim", headDim)
 	}
-	checkIndices(op, "positions", positions, m.rows, tab.rows)
+	device.CheckIndices(op, "positions", positions, m.rows, tab.rows)
 	sign := float32(1)
 	if inverse {
 		sign = -1
@@ -35,7 +35,7 @@ func (d *Device) SwiGLU(y, gateUp device.Tensor) {
 	const op = "SwiGLU"
 	out, in := d.view(op, "y", y), d.view(op, "gateUp", gateUp)
 	if out.rows != in.rows || in.cols != 2*out.cols {
-		mismatch(op, "y", y, "gateUp", gateUp)
+		device.Mismatch(op, "y", y, "gateUp", gateUp)
 	}
 	n := out.cols
 	d.pieces(out, mathCost, func(_ *worker, r, lo, hi int) {
@@ -49,7 +49,7 @@ func (d *Device) SwiGLUBackward(dGateUp, dy, gateUp device.Tensor) {
 	const op = "SwiGLUBackward"
 	gin, gy, in := d.view(op, "dGateUp", dGateUp), d.view(op, "dy", dy), d.view(op, "gateUp", gateUp)
 	if gin.rows != in.rows || gin.cols != in.cols || gy.rows != in.rows || in.cols != 2*gy.cols {
-		mismatch(op, "dGateUp", dGateUp, "dy", dy, "gateUp", gateUp)
+		device.Mismatch(op, "dGateUp", dGateUp, "dy", dy, "gateUp", gateUp)
 	}
 	n := gy.cols
 	d.pieces(gy, mathCost, func(_ *worker, r, lo, hi int) {
@@ -63,9 +63,9 @@ func (d *Device) GatherRows(y, x device.Tensor, rows []int32) {
 	const op = "GatherRows"
 	out, in := d.view(op, "y", y), d.view(op, "x", x)
 	if out.cols != in.cols {
-		mismatch(op, "y", y, "x", x)
+		device.Mismatch(op, "y", y, "x", x)
 	}
-	checkIndices(op, "rows", rows, out.rows, in.rows)
+	device.CheckIndices(op, "rows", rows, out.rows, in.rows)
 	d.split(out.rows, 1, callCost+float64(in.cols)*copyCost, func(_ *worker, lo, hi int) {
 		for i := lo; i < hi; i++ {
 			copy(out.row(i), in.row(int(rows[i])))
@@ -88,9 +88,9 @@ func (d *Device) EmbedGrad(dTable, dy device.Tensor, ids []int32) {
 func (d *Device) scatter(op, name string, dst, src device.Tensor, what string, ids []int32) {
 	out, in := d.view(op, name, dst), d.view(op, "dy", src)
 	if out.cols != in.cols {
-		mismatch(op, name, dst, "dy", src)
+		device.Mismatch(op, name, dst, "dy", src)
 	}
-	checkIndices(op, what, ids, in.rows, out.rows)
+	device.CheckIndices(op, what, ids, in.rows, out.rows)
 	d.columns(in.rows, in.cols, func(_ *worker, lo, hi int) {
 		for i, id := range ids {
 			d.set.AddTo(out.row(int(id))[lo:hi], in.row(i)[lo:hi])
@@ -106,7 +106,7 @@ func (d *Device) Dropout(y, x device.Tensor, rate float32, seed uint64, rows []i
 	const op = "Dropout"
 	out, in := d.view(op, "y", y), d.view(op, "x", x)
 	if out.rows != in.rows || out.cols != in.cols || len(rows) != in.rows || !(rate >= 0 && rate < 1) {
-		mismatch(op, "y", y, "x", x, "rows", len(rows), "rate", rate)
+		device.Mismatch(op, "y", y, "x", x, "rows", len(rows), "rate", rate)
 	}
 	rule := device.NewDropout(rate, seed)
 	d.pieces(in, dropCost, func(_ *worker, r, lo, hi int) {
@@ -187,7 +187,7 @@ func (d *Device) AdamW(p, g, m, v device.Tensor, step device.AdamWStep) {
 	pm, gm, mm, vm := d.view(op, "p", p), d.view(op, "g", g), d.view(op, "m", m), d.view(op, "v", v)
 	for _, x := range [...]matrix{gm, mm, vm} {
 		if x.rows != pm.rows || x.cols != pm.cols {
-			mismatch(op, "p", p, "g", g, "m", m, "v", v)
+			device.Mismatch(op, "p", p, "g", g, "m", m, "v", v)
 		}
 	}
 	if step.T < 1 {

@@ -87,9 +87,9 @@ type head struct {
 func (d *Device) headOf(op string, h device.Tensor, w device.Weight, targets []int32, temperature []float32) head {
 	x := head{h: d.view(op, "h", h), w: d.weightOf(op, w), targets: targets, temperature: temperature}
 	if x.h.cols != x.w.in {
-		mismatch(op, "h", h, "w", shapeOf(x.w))
+		device.Mismatch(op, "h", h, "w", shapeOf(x.w))
 	}
-	checkIndices(op, "targets", targets, x.h.rows, x.w.out)
+	device.CheckIndices(op, "targets", targets, x.h.rows, x.w.out)
 	if len(temperature) != x.h.rows {
 		panic(fmt.Sprintf("device: %s: %d temperatures for %d rows", op, len(temperature), x.h.rows))
 	}
@@ -104,7 +104,7 @@ func (d *Device) column(op, name string, t device.Tensor, rows int) matrix {
 	}
 	m := d.view(op, name, t)
 	if m.rows != rows || m.cols != 1 {
-		mismatch(op, name, t, "rows", rows)
+		device.Mismatch(op, name, t, "rows", rows)
 	}
 	return m
 }
@@ -191,7 +191,7 @@ func (d *Device) LogProbsBackward(dh, dw, dlogp, lse, h device.Tensor, w device.
 		gw = d.view(op, "dw", dw)
 	}
 	if gh.rows != rows || gh.cols != in || gw.rows != vocab || gw.cols != in {
-		mismatch(op, "dh", dh, "dw", dw, "h", h, "w", shapeOf(x.w))
+		device.Mismatch(op, "dh", dh, "dw", dw, "h", h, "w", shapeOf(x.w))
 	}
 	if dlogp.IsZero() || lse.IsZero() {
 		panic("device: LogProbsBackward: dlogp or lse is none")

@@ -28,13 +28,13 @@ func (d *Device) MatMul(y, x device.Tensor, w device.Weight, bias device.Tensor)
 	const op = "MatMul"
 	c, a, p := d.view(op, "y", y), d.view(op, "x", x), d.weightOf(op, w)
 	if c.rows != a.rows || c.cols != p.out || a.cols != p.in {
-		mismatch(op, "y", y, "x", x, "w", shapeOf(p))
+		device.Mismatch(op, "y", y, "x", x, "w", shapeOf(p))
 	}
 	var b []float32
 	if !bias.IsZero() {
 		m := d.view(op, "bias", bias)
 		if m.rows != 1 || m.cols != p.out {
-			mismatch(op, "bias", bias, "w", shapeOf(p))
+			device.Mismatch(op, "bias", bias, "w", shapeOf(p))
 		}
 		b = m.row0()
 	}
@@ -46,7 +46,7 @@ func (d *Device) MatMulAdd(y, x device.Tensor, w device.Weight) {
 	const op = "MatMulAdd"
 	c, a, p := d.view(op, "y", y), d.view(op, "x", x), d.weightOf(op, w)
 	if c.rows != a.rows || c.cols != p.out || a.cols != p.in {
-		mismatch(op, "y", y, "x", x, "w", shapeOf(p))
+		device.Mismatch(op, "y", y, "x", x, "w", shapeOf(p))
 	}
 	d.matMul(c, a, p, nil, kernel.Add)
 }
@@ -66,7 +66,7 @@ func (d *Device) MatMulBackward(dx, dy device.Tensor, w device.Weight, add bool)
 	const op = "MatMulBackward"
 	c, a, p := d.view(op, "dx", dx), d.view(op, "dy", dy), d.weightOf(op, w)
 	if c.rows != a.rows || c.cols != p.in || a.cols != p.out {
-		mismatch(op, "dx", dx, "dy", dy, "w", shapeOf(p))
+		device.Mismatch(op, "dx", dx, "dy", dy, "w", shapeOf(p))
 	}
 	if !p.grad() {
 		panic("device: MatMulBackward: the weight was made without grad")
@@ -135,7 +135,7 @@ func (d *Device) WeightGrad(dw, dy, x device.Tensor, dtype device.DType) {
 	const op = "WeightGrad"
 	c, a, b := d.view(op, "dw", dw), d.view(op, "dy", dy), d.view(op, "x", x)
 	if a.rows != b.rows || c.rows != a.cols || c.cols != b.cols {
-		mismatch(op, "dw", dw, "dy", dy, "x", x)
+		device.Mismatch(op, "dw", dw, "dy", dy, "x", x)
 	}
 	if dtype != device.BF16 {
 		d.outer(c, a, b)
@@ -192,7 +192,7 @@ func (d *Device) BiasGrad(db, dy device.Tensor) {
 	const op = "BiasGrad"
 	c, a := d.view(op, "db", db), d.view(op, "dy", dy)
 	if c.rows != 1 || c.cols != a.cols {
-		mismatch(op, "db", db, "dy", dy)
+		device.Mismatch(op, "db", db, "dy", dy)
 	}
 	d.columns(a.rows, a.cols, func(_ *worker, lo, hi int) {
 		sum := c.row0()[lo:hi]

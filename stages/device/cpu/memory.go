@@ -84,7 +84,7 @@ func forget[T interface {
 func (d *Device) Upload(t device.Tensor, src []float32) {
 	m := d.view("Upload", "t", t)
 	if len(src) != t.Len() {
-		mismatch("Upload", "t", t, "values", len(src))
+		device.Mismatch("Upload", "t", t, "values", len(src))
 	}
 	for r := range m.rows {
 		copy(m.row(r), src[r*m.cols:])
@@ -95,7 +95,7 @@ func (d *Device) Upload(t device.Tensor, src []float32) {
 func (d *Device) Download(dst []float32, t device.Tensor) error {
 	m := d.view("Download", "t", t)
 	if len(dst) != t.Len() {
-		mismatch("Download", "t", t, "values", len(dst))
+		device.Mismatch("Download", "t", t, "values", len(dst))
 	}
 	for r := range m.rows {
 		copy(dst[r*m.cols:], m.row(r))
@@ -107,7 +107,7 @@ func (d *Device) Download(dst []float32, t device.Tensor) error {
 func (d *Device) Copy(dst, src device.Tensor) {
 	y, x := d.view("Copy", "dst", dst), d.view("Copy", "src", src)
 	if y.rows != x.rows || y.cols != x.cols {
-		mismatch("Copy", "dst", dst, "src", src)
+		device.Mismatch("Copy", "dst", dst, "src", src)
 	}
 	d.pieces(y, copyCost, func(_ *worker, r, lo, hi int) {
 		copy(y.row(r)[lo:hi], x.row(r)[lo:hi])

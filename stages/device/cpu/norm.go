@@ -12,7 +12,7 @@ func (d *Device) RMSNorm(y, x, w device.Tensor, eps float32) {
 	const op = "RMSNorm"
 	out, in, g := d.view(op, "y", y), d.view(op, "x", x), d.view(op, "w", w)
 	if out.rows != in.rows || out.cols != in.cols || g.rows != 1 || g.cols != in.cols {
-		mismatch(op, "y", y, "x", x, "w", w)
+		device.Mismatch(op, "y", y, "x", x, "w", w)
 	}
 	scale := g.row0()
 	d.split(in.rows, 1, 2*(callCost+float64(in.cols)*copyCost), func(_ *worker, lo, hi int) {
@@ -46,7 +46,7 @@ func (d *Device) RMSNormBackward(dx, dw, dy, x, w device.Tensor, eps float32, ad
 	gy, in, g := d.view(op, "dy", dy), d.view(op, "x", x), d.view(op, "w", w)
 	if gx.rows != in.rows || gx.cols != in.cols || gy.rows != in.rows || gy.cols != in.cols ||
 		g.rows != 1 || g.cols != in.cols || gw.rows != 1 || gw.cols != in.cols {
-		mismatch(op, "dx", dx, "dw", dw, "dy", dy, "x", x, "w", w)
+		device.Mismatch(op, "dx", dx, "dw", dw, "dy", dy, "x", x, "w", w)
 	}
 	if in.rows == 0 || in.cols == 0 {
 		return

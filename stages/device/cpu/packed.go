@@ -111,12 +111,12 @@ func (d *Device) Attention(out, lse, q, k, v device.Tensor, shape device.Attenti
 	om, qm, km, vm := d.view(op, "out", out), d.view(op, "q", q), d.view(op, "k", k), d.view(op, "v", v)
 	if qm.cols != h.Heads*h.dim || om.cols != qm.cols || om.rows != qm.rows ||
 		km.cols != h.KVHeads*h.dim || vm.cols != km.cols || km.rows != qm.rows || vm.rows != qm.rows {
-		mismatch(op, "out", out, "q", q, "k", k, "v", v, "shape", fmt.Sprintf("%+v", shape))
+		device.Mismatch(op, "out", out, "q", q, "k", k, "v", v, "shape", fmt.Sprintf("%+v", shape))
 	}
 	var lm matrix
 	if !lse.IsZero() {
 		if lm = d.view(op, "lse", lse); lm.rows != qm.rows || lm.cols != h.Heads {
-			mismatch(op, "lse", lse, "q", q, "shape", fmt.Sprintf("%+v", shape))
+			device.Mismatch(op, "lse", lse, "q", q, "shape", fmt.Sprintf("%+v", shape))
 		}
 	}
 	spans, blocks := d.spansOf(op, segs, qm.rows)

@@ -45,24 +45,6 @@ func rowFault(faults []error) error {
 	return nil
 }
 
-// checkSampling says which parameter is out of range.
-func checkSampling(p device.Sampling) error {
-	in01 := func(x float64) bool { return x >= 0 && x <= 1 }
-	switch {
-	case !(p.Temperature >= 0) || math.IsInf(float64(p.Temperature), 1):
-		return fmt.Errorf("temperature %v is not 0 or a positive number", p.Temperature)
-	case p.TopK < 0:
-		return fmt.Errorf("top-k %d is negative", p.TopK)
-	case !in01(float64(p.TopP)):
-		return fmt.Errorf("top-p %v is outside [0, 1]", p.TopP)
-	case !in01(float64(p.MinP)):
-		return fmt.Errorf("min-p %v is outside [0, 1]", p.MinP)
-	case !(p.U >= 0 && p.U < 1):
-		return fmt.Errorf("u %v is outside [0, 1)", p.U)
-	}
-	return nil
-}
-
 // logitRow is a row of logits on its way through sampling: z over the temperature, e = exp(z − top) chunk by
 // chunk with the top that held when the chunk was read, and that top.
 type logitRow struct {
@@ -78,7 +60,7 @@ func (x *logitRow) chunk(c int) (lo, hi int) {
 
 // sampleRow draws from a row, with all threads if the row is wide and this is no task of one of them.
 func (d *Device) sampleRow(t *worker, logits []float32, p device.Sampling, alone bool, id *int32, logp *float32) error {
-	if err := checkSampling(p); err != nil {
+	if err := p.Check(); err != nil {
 		return err
 	}
 	if len(logits) == 0 {

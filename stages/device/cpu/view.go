@@ -78,29 +78,5 @@ func (d *Device) weightOf(op string, w device.Weight) *weight {
 	return p
 }
 
-// mismatch panics with the shapes that do not fit, in pairs of name and value.
-func mismatch(op string, pairs ...any) {
-	s := "device: " + op + ":"
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if i > 0 {
-			s += ","
-		}
-		s += fmt.Sprintf(" %v %v", pairs[i], pairs[i+1])
-	}
-	panic(s)
-}
-
 // shapeOf is the rows × columns of a weight, for messages.
 func shapeOf(w *weight) string { return fmt.Sprintf("%d×%d", w.out, w.in) }
-
-// checkIndices panics unless there are want indices, all in [0, limit).
-func checkIndices(op, name string, ids []int32, want, limit int) {
-	if len(ids) != want {
-		panic(fmt.Sprintf("device: %s: %d %s for %d rows", op, len(ids), name, want))
-	}
-	for i, id := range ids {
-		if id < 0 || int(id) >= limit {
-			panic(fmt.Sprintf("device: %s: %s[%d] = %d is outside [0, %d)", op, name, i, id, limit))
-		}
-	}
-}

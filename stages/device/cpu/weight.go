@@ -129,7 +129,7 @@ func (d *Device) FreeWeight(w device.Weight) {
 func (d *Device) Pack(dst device.Weight, t device.Tensor) {
 	w, m := d.weightOf("Pack", dst), d.view("Pack", "t", t)
 	if m.rows != w.out || m.cols != w.in {
-		mismatch("Pack", "w", shapeOf(w), "t", t)
+		device.Mismatch("Pack", "w", shapeOf(w), "t", t)
 	}
 	d.packForward(w, 0, m)
 	if !w.grad() {
@@ -174,7 +174,7 @@ func (d *Device) PackRows(dst device.Weight, from int, t device.Tensor) {
 	const op = "PackRows"
 	w, m := d.weightOf(op, dst), d.view(op, "t", t)
 	if m.cols != w.in || !w.takesRows(from, m.rows) {
-		mismatch(op, "w", shapeOf(w), "grad", w.grad(), "from", from, "t", t)
+		device.Mismatch(op, "w", shapeOf(w), "grad", w.grad(), "from", from, "t", t)
 	}
 	d.packForward(w, from, m)
 }
@@ -190,7 +190,7 @@ func (d *Device) PackBF16Rows(dst device.Weight, first int, values []byte) {
 	w := d.weightOf(op, dst)
 	rows := len(values) / (2 * w.in)
 	if w.dtype != device.BF16 || len(values) != 2*rows*w.in || !w.takesRows(first, rows) {
-		mismatch(op, "w", shapeOf(w), "dtype", w.dtype, "grad", w.grad(), "from", first, "bytes", len(values))
+		device.Mismatch(op, "w", shapeOf(w), "dtype", w.dtype, "grad", w.grad(), "from", first, "bytes", len(values))
 	}
 	d.split(panels(rows), 1, float64(w.in)*panelCost, func(t *worker, lo, hi int) {
 		from, to := lo*kernel.Panel, min(hi*kernel.Panel, rows)
@@ -202,9 +202,9 @@ func (d *Device) PackBF16Rows(dst device.Weight, first int, values []byte) {
 func (d *Device) Embed(y device.Tensor, table device.Weight, ids []int32) {
 	m, w := d.view("Embed", "y", y), d.weightOf("Embed", table)
 	if m.cols != w.in {
-		mismatch("Embed", "y", y, "w", shapeOf(w))
+		device.Mismatch("Embed", "y", y, "w", shapeOf(w))
 	}
-	checkIndices("Embed", "ids", ids, m.rows, w.out)
+	device.CheckIndices("Embed", "ids", ids, m.rows, w.out)
 	d.split(m.rows, 1, float64(w.in)*2, func(_ *worker, lo, hi int) {
 		for r := lo; r < hi; r++ {
 			w.copyRow(m.row(r), int(ids[r]))

@@ -40,7 +40,7 @@ func (d *Device) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v device.Te
 		want int
 	}{{qm, wide}, {dqm, wide}, {doutm, wide}, {om, wide}, {km, narrow}, {vm, narrow}, {dkm, narrow}, {dvm, narrow}, {lm, h.Heads}} {
 		if m.rows != rows || m.cols != m.want {
-			mismatch(op, "dq", dq, "dk", dk, "dv", dv, "dout", dout, "out", out, "lse", lse, "q", q, "k", k, "v", v, "shape", fmt.Sprintf("%+v", shape))
+			device.Mismatch(op, "dq", dq, "dk", dk, "dv", dv, "dout", dout, "out", out, "lse", lse, "q", q, "k", k, "v", v, "shape", fmt.Sprintf("%+v", shape))
 		}
 	}
 	h.checkRows(op, rows)

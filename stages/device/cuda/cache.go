@@ -107,9 +107,9 @@ func (d *Device) CacheWrite(dst device.Cache, layer int, k, v device.Tensor, slo
 	const op = "CacheWrite"
 	c, km, vm := d.cacheOf(op, dst, layer), d.view(op, "k", k), d.view(op, "v", v)
 	if km.cols != c.cfg.KVHeads*c.cfg.HeadDim || vm.cols != km.cols || vm.rows != km.rows {
-		mismatch(op, "k", k, "v", v, "cache", fmt.Sprintf("%+v", c.cfg))
+		device.Mismatch(op, "k", k, "v", v, "cache", fmt.Sprintf("%+v", c.cfg))
 	}
-	checkIndices(op, "slots", slots, km.rows, c.cfg.Pages*c.cfg.PageSize)
+	device.CheckIndices(op, "slots", slots, km.rows, c.cfg.Pages*c.cfg.PageSize)
 	d.begin(op)
 	if len(slots) == 0 {
 		return
@@ -149,7 +149,7 @@ func (d *Device) writeRows(dtype device.DType, kTo, vTo uint64, k, v matrix, slo
 func (d *Device) CacheCopy(dst device.Cache, from, to int32) {
 	const op = "CacheCopy"
 	c := d.cacheOf(op, dst, 0)
-	checkIndices(op, "pages", []int32{from, to}, 2, c.cfg.Pages)
+	device.CheckIndices(op, "pages", []int32{from, to}, 2, c.cfg.Pages)
 	d.begin(op)
 	if from == to {
 		return
@@ -167,10 +167,10 @@ func (d *Device) PagedAttention(out, q device.Tensor, src device.Cache, layer in
 	h := d.headsOf(op, shape)
 	c, om, qm := d.cacheOf(op, src, layer), d.view(op, "out", out), d.view(op, "q", q)
 	if qm.cols != h.Heads*h.HeadDim || om.cols != qm.cols || om.rows != qm.rows {
-		mismatch(op, "out", out, "q", q, "shape", fmt.Sprintf("%+v", shape))
+		device.Mismatch(op, "out", out, "q", q, "shape", fmt.Sprintf("%+v", shape))
 	}
 	if c.cfg.KVHeads != h.KVHeads || c.cfg.HeadDim != h.HeadDim {
-		mismatch(op, "shape", fmt.Sprintf("%+v", shape), "cache", fmt.Sprintf("%+v", c.cfg))
+		device.Mismatch(op, "shape", fmt.Sprintf("%+v", shape), "cache", fmt.Sprintf("%+v", c.cfg))
 	}
 	h.dtype = c.dtype
 	h.checkRows(op, qm.rows)

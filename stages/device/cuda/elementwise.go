@@ -15,7 +15,7 @@ func (d *Device) overQuads(kernel string, rows, cols int, args ...uint64) {
 	const threads = 256
 	quads := rows * ((cols + 3) / 4)
 	if quads > maxQuads {
-		mismatch(d.op, "rows", rows, "columns", cols, "at most", 4*maxQuads)
+		device.Mismatch(d.op, "rows", rows, "columns", cols, "at most", 4*maxQuads)
 	}
 	blocks := (quads + threads - 1) / threads
 	d.launch(kernel, driver.Dim{X: blocks}, driver.Dim{X: threads}, 0, append([]uint64{u32(rows), uint64(cols)}, args...)...)
@@ -42,9 +42,9 @@ func (d *Device) Embed(y device.Tensor, table device.Weight, ids []int32) {
 	const op = "Embed"
 	out, w := d.view(op, "y", y), d.weightOf(op, table)
 	if out.cols != w.in {
-		mismatch(op, "y", y, "w", shapeOf(w))
+		device.Mismatch(op, "y", y, "w", shapeOf(w))
 	}
-	checkIndices(op, "ids", ids, out.rows, w.out)
+	device.CheckIndices(op, "ids", ids, out.rows, w.out)
 	d.begin(op)
 	kernel := "gather_rows_f32"
 	if w.dtype == device.BF16 {
@@ -58,9 +58,9 @@ func (d *Device) GatherRows(y, x device.Tensor, rows []int32) {
 	const op = "GatherRows"
 	out, in := d.view(op, "y", y), d.view(op, "x", x)
 	if out.cols != in.cols {
-		mismatch(op, "y", y, "x", x)
+		device.Mismatch(op, "y", y, "x", x)
 	}
-	checkIndices(op, "rows", rows, out.rows, in.rows)
+	device.CheckIndices(op, "rows", rows, out.rows, in.rows)
 	d.begin(op)
 	d.overQuads("gather_rows_f32", out.rows, out.cols, out.addr, uint64(out.stride), in.addr, uint64(in.stride), d.ints(rows))
 }
@@ -79,9 +79,9 @@ func (d *Device) EmbedGrad(dTable, dy device.Tensor, ids []int32) {
 func (d *Device) scatter(op, name string, dst, src device.Tensor, what string, ids []int32) {
 	out, in := d.view(op, name, dst), d.view(op, "dy", src)
 	if out.cols != in.cols {
-		mismatch(op, name, dst, "dy", src)
+		device.Mismatch(op, name, dst, "dy", src)
 	}
-	checkIndices(op, what, ids, in.rows, out.rows)
+	device.CheckIndices(op, what, ids, in.rows, out.rows)
 	d.begin(op)
 	to, first, order := groupRows(ids)
 	d.overQuads("scatter_add_rows_f32", len(to), out.cols, out.addr, uint64(out.stride), in.addr, uint64(in.stride),
@@ -111,9 +111,9 @@ func (d *Device) RoPE(x device.Tensor, headDim int, table device.Tensor, positio
 	const op = "RoPE"
 	m, tab := d.view(op, "x", x), d.view(op, "table", table)
 	if headDim <= 0 || headDim%2 != 0 || m.cols%headDim != 0 || tab.cols != headDim {
-		mismatch(op, "x", x, "table", table, "headDim", headDim)
+		device.Mismatch(op, "x", x, "table", table, "headDim", headDim)
 	}
-	checkIndices(op, "positions", positions, m.rows, tab.rows)
+	device.CheckIndices(op, "positions", positions, m.rows, tab.rows)
 	sign := float32(1)
 	if inverse {
 		sign = -1
@@ -129,7 +129,7 @@ func (d *Device) SwiGLU(y, gateUp device.Tensor) {
 	const op = "SwiGLU"
 	out, in := d.view(op, "y", y), d.view(op, "gateUp", gateUp)
 	if out.rows != in.rows || in.cols != 2*out.cols {
-		mismatch(op, "y", y, "gateUp", gateUp)
+		device.Mismatch(op, "y", y, "gateUp", gateUp)
 	}
 	d.begin(op)
 	d.overQuads("swiglu_f32", out.rows, out.cols, out.addr, uint64(out.stride), in.addr, uint64(in.stride))
@@ -140,7 +140,7 @@ func (d *Device) SwiGLUBackward(dGateUp, dy, gateUp device.Tensor) {
 	const op = "SwiGLUBackward"
 	gin, gy, in := d.view(op, "dGateUp", dGateUp), d.view(op, "dy", dy), d.view(op, "gateUp", gateUp)
 	if gin.rows != in.rows || gin.cols != in.cols || gy.rows != in.rows || in.cols != 2*gy.cols {
-		mismatch(op, "dGateUp", dGateUp, "dy", dy, "gateUp", gateUp)
+		device.Mismatch(op, "dGateUp", dGateUp, "dy", dy, "gateUp", gateUp)
 	}
 	d.begin(op)
 	d.overQuads("swiglu_backward_f32", gy.rows, gy.cols, gin.addr, uint64(gin.stride), gy.addr, uint64(gy.stride),
@@ -152,7 +152,7 @@ func (d *Device) Dropout(y, x device.Tensor, rate float32, seed uint64, rows []i
 	const op = "Dropout"
 	out, in := d.view(op, "y", y), d.view(op, "x", x)
 	if out.rows != in.rows || out.cols != in.cols || len(rows) != in.rows || !(rate >= 0 && rate < 1) {
-		mismatch(op, "y", y, "x", x, "rows", len(rows), "rate", rate)
+		device.Mismatch(op, "y", y, "x", x, "rows", len(rows), "rate", rate)
 	}
 	rule := device.NewDropout(rate, seed)
 	d.begin(op)

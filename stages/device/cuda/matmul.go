@@ -17,13 +17,13 @@ func (d *Device) MatMul(y, x device.Tensor, w device.Weight, bias device.Tensor)
 	const op = "MatMul"
 	c, a, p := d.view(op, "y", y), d.view(op, "x", x), d.weightOf(op, w)
 	if c.rows != a.rows || c.cols != p.out || a.cols != p.in {
-		mismatch(op, "y", y, "x", x, "w", shapeOf(p))
+		device.Mismatch(op, "y", y, "x", x, "w", shapeOf(p))
 	}
 	var b uint64
 	if !bias.IsZero() {
 		m := d.view(op, "bias", bias)
 		if m.rows != 1 || m.cols != p.out {
-			mismatch(op, "bias", bias, "w", shapeOf(p))
+			device.Mismatch(op, "bias", bias, "w", shapeOf(p))
 		}
 		b = m.addr
 	}
@@ -36,7 +36,7 @@ func (d *Device) MatMulAdd(y, x device.Tensor, w device.Weight) {
 	const op = "MatMulAdd"
 	c, a, p := d.view(op, "y", y), d.view(op, "x", x), d.weightOf(op, w)
 	if c.rows != a.rows || c.cols != p.out || a.cols != p.in {
-		mismatch(op, "y", y, "x", x, "w", shapeOf(p))
+		device.Mismatch(op, "y", y, "x", x, "w", shapeOf(p))
 	}
 	d.begin(op)
 	d.forward(c, &operand{matrix: a}, p, 0, true)
@@ -47,7 +47,7 @@ func (d *Device) MatMulBackward(dx, dy device.Tensor, w device.Weight, add bool)
 	const op = "MatMulBackward"
 	c, a, p := d.view(op, "dx", dx), d.view(op, "dy", dy), d.weightOf(op, w)
 	if c.rows != a.rows || c.cols != p.in || a.cols != p.out {
-		mismatch(op, "dx", dx, "dy", dy, "w", shapeOf(p))
+		device.Mismatch(op, "dx", dx, "dy", dy, "w", shapeOf(p))
 	}
 	if !p.grad {
 		panic("device: MatMulBackward: the weight was made without grad")
@@ -62,10 +62,10 @@ func (d *Device) WeightGrad(dw, dy, x device.Tensor, dtype device.DType) {
 	const op = "WeightGrad"
 	c, a, b := d.view(op, "dw", dw), d.view(op, "dy", dy), d.view(op, "x", x)
 	if a.rows != b.rows || c.rows != a.cols || c.cols != b.cols {
-		mismatch(op, "dw", dw, "dy", dy, "x", x)
+		device.Mismatch(op, "dw", dw, "dy", dy, "x", x)
 	}
 	if dtype != device.F32 && dtype != device.BF16 {
-		mismatch(op, "dtype", dtype)
+		device.Mismatch(op, "dtype", dtype)
 	}
 	d.begin(op)
 	g := &operand{matrix: a}

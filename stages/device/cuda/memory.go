@@ -112,7 +112,7 @@ func forget[T interface {
 func (d *Device) Upload(t device.Tensor, src []float32) {
 	m := d.view("Upload", "t", t)
 	if len(src) != t.Len() {
-		mismatch("Upload", "t", t, "values", len(src))
+		device.Mismatch("Upload", "t", t, "values", len(src))
 	}
 	d.begin("Upload")
 	d.strips(m, func(part matrix, first int, flat uint64) {
@@ -127,7 +127,7 @@ func (d *Device) Upload(t device.Tensor, src []float32) {
 func (d *Device) Download(dst []float32, t device.Tensor) error {
 	m := d.view("Download", "t", t)
 	if len(dst) != t.Len() {
-		mismatch("Download", "t", t, "values", len(dst))
+		device.Mismatch("Download", "t", t, "values", len(dst))
 	}
 	d.begin("Download")
 	if len(dst) == 0 {
@@ -168,7 +168,7 @@ func (d *Device) strips(m matrix, f func(part matrix, first int, flat uint64)) {
 func (d *Device) Copy(dst, src device.Tensor) {
 	y, x := d.view("Copy", "dst", dst), d.view("Copy", "src", src)
 	if y.rows != x.rows || y.cols != x.cols {
-		mismatch("Copy", "dst", dst, "src", src)
+		device.Mismatch("Copy", "dst", dst, "src", src)
 	}
 	d.begin("Copy")
 	if y.addr != x.addr || y.stride != x.stride {

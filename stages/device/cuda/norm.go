@@ -28,7 +28,7 @@ func (d *Device) RMSNorm(y, x, w device.Tensor, eps float32) {
 	const op = "RMSNorm"
 	out, in, g := d.view(op, "y", y), d.view(op, "x", x), d.view(op, "w", w)
 	if out.rows != in.rows || out.cols != in.cols || g.rows != 1 || g.cols != in.cols {
-		mismatch(op, "y", y, "x", x, "w", w)
+		device.Mismatch(op, "y", y, "x", x, "w", w)
 	}
 	d.begin(op)
 	if in.cols == 0 {
@@ -50,7 +50,7 @@ func (d *Device) RMSNormBackward(dx, dw, dy, x, w device.Tensor, eps float32, ad
 	gy, in, g := d.view(op, "dy", dy), d.view(op, "x", x), d.view(op, "w", w)
 	if gx.rows != in.rows || gx.cols != in.cols || gy.rows != in.rows || gy.cols != in.cols ||
 		g.rows != 1 || g.cols != in.cols || gw.rows != 1 || gw.cols != in.cols {
-		mismatch(op, "dx", dx, "dw", dw, "dy", dy, "x", x, "w", w)
+		device.Mismatch(op, "dx", dx, "dw", dw, "dy", dy, "x", x, "w", w)
 	}
 	d.begin(op)
 	if in.rows == 0 || in.cols == 0 {
@@ -73,7 +73,7 @@ func (d *Device) BiasGrad(db, dy device.Tensor) {
 	const op = "BiasGrad"
 	sum, g := d.view(op, "db", db), d.view(op, "dy", dy)
 	if sum.rows != 1 || sum.cols != g.cols {
-		mismatch(op, "db", db, "dy", dy)
+		device.Mismatch(op, "db", db, "dy", dy)
 	}
 	d.begin(op)
 	if g.rows == 0 {

@@ -44,7 +44,7 @@ func (d *Device) AdamW(p, g, m, v device.Tensor, step device.AdamWStep) {
 	pm, gm, mm, vm := d.view(op, "p", p), d.view(op, "g", g), d.view(op, "m", m), d.view(op, "v", v)
 	for _, x := range [...]matrix{gm, mm, vm} {
 		if x.rows != pm.rows || x.cols != pm.cols {
-			mismatch(op, "p", p, "g", g, "m", m, "v", v)
+			device.Mismatch(op, "p", p, "g", g, "m", m, "v", v)
 		}
 	}
 	if step.T < 1 {

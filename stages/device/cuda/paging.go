@@ -44,7 +44,7 @@ func (d *Device) planOf(op string, h heads, p paging, seqs []device.PagedSeq) *p
 		if s.Row < 0 || s.Len < 0 || s.Start < 0 || s.Row+s.Len > p.rows || s.Len > 0 && len(s.Pages)*p.size < s.Start+s.Len {
 			panic(fmt.Sprintf("device: %s: sequence %d is rows [%d, %d) of %d at position %d, with %d pages of %d", op, i, s.Row, s.Row+s.Len, p.rows, s.Start, len(s.Pages), p.size))
 		}
-		checkIndices(op, "pages", s.Pages, len(s.Pages), p.pages)
+		device.CheckIndices(op, "pages", s.Pages, len(s.Pages), p.pages)
 		plan.seqs[i].Pages = slices.Clone(s.Pages)
 		if s.Len == 0 {
 			continue

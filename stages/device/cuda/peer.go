@@ -43,7 +43,7 @@ func (d *Device) CopyFrom(dst device.Tensor, from device.Device, src device.Tens
 	}
 	y, x := d.view("CopyFrom", "dst", dst), o.view("CopyFrom", "src", src)
 	if y.rows != x.rows || y.cols != x.cols {
-		mismatch("CopyFrom", "dst", dst, "src", src)
+		device.Mismatch("CopyFrom", "dst", dst, "src", src)
 	}
 	d.begin("CopyFrom")
 	d.settle()

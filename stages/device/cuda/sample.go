@@ -43,7 +43,7 @@ func (d *Device) Sample(logits device.Tensor, params []device.Sampling, ids []in
 	}
 	scale, draws := make([]float32, m.rows), make([]int32, 0, drawWords*m.rows)
 	for r, p := range params {
-		if err := checkSampling(p); err != nil {
+		if err := p.Check(); err != nil {
 			return fmt.Errorf("cuda: sample: row %d: %w", r, err)
 		}
 		scale[r] = inverseTemperature(p.Temperature)
@@ -103,22 +103,4 @@ func faultOf(id int32) error {
 		return errors.New("all logits are -Inf")
 	}
 	return fmt.Errorf("the kernel returned token %d", id)
-}
-
-// checkSampling says which parameter is out of range.
-func checkSampling(p device.Sampling) error {
-	in01 := func(x float64) bool { return x >= 0 && x <= 1 }
-	switch {
-	case !(p.Temperature >= 0) || math.IsInf(float64(p.Temperature), 1):
-		return fmt.Errorf("temperature %v is not 0 or a positive number", p.Temperature)
-	case p.TopK < 0:
-		return fmt.Errorf("top-k %d is negative", p.TopK)
-	case !in01(float64(p.TopP)):
-		return fmt.Errorf("top-p %v is outside [0, 1]", p.TopP)
-	case !in01(float64(p.MinP)):
-		return fmt.Errorf("min-p %v is outside [0, 1]", p.MinP)
-	case !(p.U >= 0 && p.U < 1):
-		return fmt.Errorf("u %v is outside [0, 1)", p.U)
-	}
-	return nil
 }

@@ -68,7 +68,7 @@ func (d *Device) Pack(dst device.Weight, t device.Tensor) {
 	const op = "Pack"
 	w, m := d.weightOf(op, dst), d.view(op, "t", t)
 	if m.rows != w.out || m.cols != w.in {
-		mismatch(op, "w", shapeOf(w), "t", t)
+		device.Mismatch(op, "w", shapeOf(w), "t", t)
 	}
 	d.begin(op)
 	d.pack(w, 0, m)
@@ -81,7 +81,7 @@ func (d *Device) PackRows(dst device.Weight, from int, t device.Tensor) {
 	const op = "PackRows"
 	w, m := d.weightOf(op, dst), d.view(op, "t", t)
 	if m.cols != w.in || from < 0 || from+m.rows > w.out {
-		mismatch(op, "w", shapeOf(w), "from", from, "t", t)
+		device.Mismatch(op, "w", shapeOf(w), "from", from, "t", t)
 	}
 	d.begin(op)
 	d.pack(w, from, m)
@@ -94,7 +94,7 @@ func (d *Device) PackBF16Rows(dst device.Weight, from int, values []byte) {
 	row := 2 * w.in
 	rows := len(values) / row
 	if w.dtype != device.BF16 || len(values) != rows*row || from < 0 || from+rows > w.out {
-		mismatch(op, "w", shapeOf(w), "dtype", w.dtype, "from", from, "bytes", len(values))
+		device.Mismatch(op, "w", shapeOf(w), "dtype", w.dtype, "from", from, "bytes", len(values))
 	}
 	d.begin(op)
 	if w.ld == w.in {
