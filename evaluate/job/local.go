@@ -19,7 +19,7 @@ import (
 
 // Local makes samples with generate and score as child processes:
 //
-//	TODO.arrow ─▶ generate ─▶ score ─▶ this process ─▶ store
+//	NAME.todo.arrow ─▶ generate ─▶ score ─▶ this process ─▶ store
 //
 // One generate has all that is missing before it, so that its batch is full to the end.
 type Local struct {
